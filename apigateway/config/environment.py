@@ -1,0 +1,48 @@
+"""The services that the environment names, where there is no file: the same tree that a file would give.
+
+Knows the names of the variables; what their values mean is checked where a file's values are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from apigateway.config.problems import Where
+from apigateway.config.source import Node
+
+DEFAULT_SERVICES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "AUTH": ("http://localhost:8001", "/auth", ("POST",)),
+    "PRODUCT": ("http://localhost:8002", "/api", ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")),
+}
+"""Services that need no variable: how their variables begin → targets, prefix, methods."""
+
+_VARIABLE = re.compile(r"([A-Z0-9][A-Z0-9_]*)_SERVICE_(?:URL|PREFIX)")
+
+
+def environment_tree(environ: Mapping[str, str]) -> Node:
+    """The configuration that `NAME_SERVICE_URL` and `NAME_SERVICE_PREFIX` make."""
+    names = dict.fromkeys([*DEFAULT_SERVICES, *(m[1] for m in map(_VARIABLE.fullmatch, sorted(environ)) if m)])
+    services = {_service_name(name): _service(name, environ) for name in names}
+    return Node(_place(""), {"services": Node(_place(""), services)})
+
+
+def _service_name(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _place(variable: str) -> Where:
+    return Where("environment", 0, variable)
+
+
+def _service(name: str, environ: Mapping[str, str]) -> Node:
+    url, prefix, methods = DEFAULT_SERVICES.get(name, ("", "/" + _service_name(name), ()))
+    url_variable, prefix_variable = f"{name}_SERVICE_URL", f"{name}_SERVICE_PREFIX"
+    urls = environ.get(url_variable, url).split(",")
+    entries = {
+        "prefix": Node(_place(prefix_variable), environ.get(prefix_variable, prefix)),
+        "targets": Node(_place(url_variable), [Node(_place(url_variable), url.strip()) for url in urls]),
+    }
+    if methods:
+        entries["methods"] = Node(_place(url_variable), [Node(_place(url_variable), method) for method in methods])
+    return Node(_place(url_variable), entries)

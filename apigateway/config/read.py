@@ -1,0 +1,64 @@
+"""A file, a text or the environment to a `Configuration`, or to all that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from apigateway.config.conflicts import check_conflicts
+from apigateway.config.environment import environment_tree
+from apigateway.config.given import Given
+from apigateway.config.keys import TOP
+from apigateway.config.model import Configuration
+from apigateway.config.problems import INVALID, ConfigurationError, Problem, Problems
+from apigateway.config.services import place_services
+from apigateway.config.source import Node, parse_tree
+from apigateway.config.tables import build_keys
+
+__all__ = ["ConfigurationError", "Problem", "load_environment", "load_file", "parse_text"]
+
+
+def load_file(path: str, environ: Mapping[str, str]) -> Configuration:
+    """Read a YAML file, replacing variables from `environ`.
+
+    Raises `ConfigurationError`, also where the file cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+    except OSError as error:
+        raise ConfigurationError((Problem(path, 0, "", f"cannot be read: {error.strerror}"),)) from None
+    except UnicodeError:
+        raise ConfigurationError((Problem(path, 0, "", "not text in UTF-8"),)) from None
+    return parse_text(text, path, environ)
+
+
+def parse_text(text: str, filename: str, environ: Mapping[str, str]) -> Configuration:
+    """Read YAML text as if it stood in a file of that name. Raises `ConfigurationError`."""
+    problems = Problems()
+    return _configuration(parse_tree(text, filename, environ, problems), problems)
+
+
+def load_environment(environ: Mapping[str, str]) -> Configuration:
+    """The configuration without a file: the services that the environment names. Raises `ConfigurationError`."""
+    return _configuration(environment_tree(environ), Problems())
+
+
+def _configuration(root: Node, problems: Problems) -> Configuration:
+    # An empty file lacks what a file without services lacks.
+    given = TOP.read(Node(root.where, {}) if root.value is None else root, problems)
+    if given is INVALID:
+        given = Given(root.where, {}, {})
+    elif "services" not in given.places:
+        problems.add(root.where, "needs `services`, at least one")
+    services = _part(given, "services")
+    placed = place_services(services, _part(given, "defaults"), problems)
+    check_conflicts(placed, problems)
+    own = given.only({key: None for key in TOP.keys if key not in ("services", "defaults")})
+    built = build_keys(TOP.keys, own, problems)
+    problems.raise_any()
+    return Configuration(services=tuple(place.service for place in placed), **built)
+
+
+def _part(given: Given, key: str) -> Given:
+    part = given.values.get(key, INVALID)
+    return Given(given.place(key), {}, {}) if part is INVALID else part

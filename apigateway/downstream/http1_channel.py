@@ -1,0 +1,326 @@
+"""One client's HTTP/1 connection: reads requests, hands each on at the end of its head, writes the answers in order.
+
+One exchange at a time is in progress; what a client pipelines waits its turn. Knows no routes, services or policies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IPushProducer, ISSLTransport, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from apigateway.downstream.http1_answer import AnswerWriter
+from apigateway.errors import CLIENT_GONE, REQUEST_TIMEOUT, GatewayError
+from apigateway.exchange import Exchange
+from apigateway.http.request_reader import RequestMessage, RequestReader
+from apigateway.interfaces import Fields, IDownstream
+
+if TYPE_CHECKING:
+    from apigateway.downstream.site import GatewaySite
+
+NEVER = float("inf")
+PIPELINED = 16
+"""Requests that may wait behind the present one before the connection is read no further."""
+LINGER_S = 2.0
+"""How long a client that has not finished its request may take to read why it was not served."""
+
+
+@implementer(IDownstream, IPushProducer)
+class Http1Channel(Protocol):
+    """A client's connection. `deadline` is when its present state has lasted too long; the site sweeps."""
+
+    transport: ITCPTransport
+
+    def __init__(self, site: GatewaySite) -> None:
+        self._site = site
+        self._reader = RequestReader(site.limits.head)
+        self._exchange: Exchange | None = None
+        self._message: RequestMessage | None = None
+        self._answer = AnswerWriter()
+        self._body_open = self._body_held = self._body_told = False
+        self._reading = True
+        self._advancing = self._lingering = self._stalled = False
+        self.deadline = NEVER
+        self.peer = ""
+        self.secure = False
+
+    def __repr__(self) -> str:
+        state = "lingering" if self._lingering else "busy" if self._exchange else "idle"
+        return f"<Http1Channel {self.peer} {state} pipelined={len(self._reader.ready)}>"
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests."""
+        return self._exchange is None and self._reader.between_requests
+
+    # The connection.
+
+    def connectionMade(self) -> None:
+        """Begin to wait for a request head."""
+        transport = self.transport
+        transport.setTcpNoDelay(True)
+        transport.registerProducer(self, True)
+        self.secure = ISSLTransport.providedBy(transport)
+        self.peer = getattr(transport.getPeer(), "host", None) or "unix"
+        self.deadline = self._site.now() + self._site.limits.head_s
+        self._site.channel_opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read on."""
+        if self._lingering:
+            return
+        self._reader.feed(data)
+        if self._exchange is None:
+            self._advance()
+        else:
+            self._deliver()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client is gone: whatever works for it stops."""
+        self._site.channel_closed(self)
+        self.deadline = NEVER
+        exchange = self._exchange
+        if exchange is not None:
+            self._let_go(exchange)
+            exchange.cause = exchange.cause or CLIENT_GONE
+            self._end(exchange)
+
+    def _let_go(self, exchange: Exchange) -> None:
+        upstream, exchange.upstream = exchange.upstream, None
+        if upstream is not None:
+            upstream.client_gone()
+
+    def _end(self, exchange: Exchange) -> None:
+        self._exchange = None
+        self._message = None
+        exchange.end(self._site.now())
+
+    def _close(self) -> None:
+        """Close when all that has been written is sent; the sweep cuts a client that does not take it."""
+        self._lingering = True
+        self.deadline = self._site.now() + self._site.limits.body_s
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _linger(self) -> None:
+        """Close, but let a client that is still sending read the answer first (RFC 9112 §9.6)."""
+        self._lingering = True
+        self.deadline = self._site.now() + LINGER_S
+        self.transport.unregisterProducer()
+        self._read(True)
+        self.transport.loseWriteConnection()
+
+    # Requests.
+
+    def _advance(self) -> None:
+        """Begin with the next request, if its head is here, until one is in progress."""
+        if self._advancing:
+            return
+        self._advancing = True
+        reader = self._reader
+        while self._exchange is None and not self._lingering:
+            if reader.ready:
+                self._begin(reader.ready.popleft())
+            elif reader.error is not None:
+                self._refuse(reader.error)
+            else:
+                self._await_head()
+                break
+        self._advancing = False
+
+    def _await_head(self) -> None:
+        limits = self._site.limits
+        if self._reader.between_requests:
+            if self._site.stopping:
+                self._close()
+                return
+            self.deadline = self._site.now() + limits.keep_alive_s
+        elif self.deadline is NEVER or self._site.now() + limits.head_s < self.deadline:
+            self.deadline = self._site.now() + limits.head_s
+        self._read(True)
+
+    def _begin(self, message: RequestMessage) -> None:
+        site, head = self._site, message.head
+        exchange = Exchange(head, self, self.peer, self.secure, site.now(), site.observe)
+        self._exchange = exchange
+        self._message = message
+        self._body_open = self._body_held = self._body_told = False
+        self.deadline = NEVER
+        self._answer.begin(head, message.complete, site.stopping)
+        site.begin(exchange)
+        if self._exchange is exchange:
+            self._deliver()
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer what can't be read as a request, and close."""
+        site = self._site
+        exchange = Exchange(self._reader.error_head, self, self.peer, self.secure, site.now(), site.observe)
+        self._exchange = exchange
+        self._message = None
+        self._answer.begin(exchange.head, False, True)
+        site.refuse(exchange, error)
+
+    def _deliver(self) -> None:
+        """Give the exchange what has arrived of its body, or stop reading while it can't take it."""
+        message, exchange = self._message, self._exchange
+        if message is None or exchange is None:
+            return
+        if not self._body_open or self._body_held:
+            self._read(not message.chunks and len(self._reader.ready) < PIPELINED)
+            return
+        upstream = exchange.upstream
+        if message.chunks and upstream is not None:
+            data = message.chunks[0] if len(message.chunks) == 1 else b"".join(message.chunks)
+            message.chunks.clear()
+            upstream.body(data)
+            if self._exchange is not exchange:
+                return
+        if message.complete:
+            self._tell_body_end(exchange, message)
+        elif self._reader.error is not None:
+            self._body_broken(exchange, self._reader.error)
+        else:
+            self.deadline = self._site.now() + self._site.limits.body_s
+        self._read(not self._body_held and len(self._reader.ready) < PIPELINED)
+
+    def _tell_body_end(self, exchange: Exchange, message: RequestMessage) -> None:
+        self.deadline = NEVER
+        if not self._body_told:
+            self._body_told = True
+            if exchange.upstream is not None:
+                exchange.upstream.body_end(message.trailers)
+
+    def _body_broken(self, exchange: Exchange, error: GatewayError) -> None:
+        self._let_go(exchange)
+        exchange.fail(error)
+
+    def _read(self, wanted: bool) -> None:
+        if wanted is not self._reading:
+            self._reading = wanted
+            if wanted:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    # Time: the site sweeps.
+
+    def expired(self) -> None:
+        """The present state has lasted too long."""
+        self.deadline = NEVER
+        exchange = self._exchange
+        if self._lingering or self._stalled:
+            self.transport.abortConnection()
+        elif exchange is not None:
+            self._body_broken(exchange, GatewayError(REQUEST_TIMEOUT, "The body stopped arriving."))
+        elif self._reader.between_requests:
+            self._close()
+        else:
+            self._refuse(GatewayError(REQUEST_TIMEOUT, "The head of the request did not arrive in time."))
+
+    def stop(self) -> None:
+        """Take no further request: close at once when idle, or with the present answer."""
+        self._answer.close_after()
+        if self.idle and not self._lingering:
+            self._close()
+
+    def cut(self) -> None:
+        """End whatever is in progress."""
+        self.transport.abortConnection()
+
+    # The transport tells how the client takes the answer.
+
+    def pauseProducing(self) -> None:
+        """The client reads slowly."""
+        self._stalled = True
+        self.deadline = self._site.now() + self._site.limits.body_s
+        if self._exchange is not None and self._exchange.upstream is not None:
+            self._exchange.upstream.pause()
+
+    def resumeProducing(self) -> None:
+        """The client reads again."""
+        self._stalled = False
+        self.deadline = NEVER
+        if self._exchange is None:
+            self._await_head()
+        elif self._exchange.upstream is not None:
+            self._exchange.upstream.resume()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; `connectionLost` follows."""
+
+    # The exchange: see `IDownstream`.
+
+    def send_continue(self) -> None:
+        """See `IDownstream.send_continue`."""
+        message = self._message
+        if message is not None and b"expect" in message.head.special and not (message.chunks or message.complete):
+            self._answer.add_continue()
+            self._flush_answer()
+
+    def send_informational(self, status: int, fields: Fields) -> None:
+        """See `IDownstream.send_informational`."""
+        self._answer.add_informational(status, fields)
+
+    def open_body(self) -> None:
+        """See `IDownstream.open_body`."""
+        self._body_open = True
+        self._deliver()
+
+    def pause_body(self) -> None:
+        """See `IDownstream.pause_body`."""
+        self._body_held = True
+        self.deadline = NEVER
+        self._read(False)
+
+    def resume_body(self) -> None:
+        """See `IDownstream.resume_body`."""
+        self._body_held = False
+        self._deliver()
+
+    def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+        """See `IDownstream.send_head`."""
+        unread = self._message is None or not (self._message.complete or self._body_open)
+        self._answer.add_head(status, reason, fields, length, close=unread)
+
+    def send_body(self, data: bytes) -> None:
+        """See `IDownstream.send_body`."""
+        self._answer.add_body(data)
+
+    def finish(self, trailers: Fields) -> None:
+        """See `IDownstream.finish`."""
+        self._answer.add_end(trailers)
+
+    def flush(self) -> None:
+        """See `IDownstream.flush`. With the end of the answer the next request's turn comes."""
+        self._flush_answer()
+        exchange = self._exchange
+        if self._answer.finished and exchange is not None:
+            message = self._message
+            complete = message is not None and message.complete
+            self._answer.finished = False
+            self._end(exchange)
+            if not complete:
+                self._linger()
+            elif self._answer.keep_alive:
+                self._advance()
+            else:
+                self._close()
+
+    def _flush_answer(self) -> None:
+        data = self._answer.take()
+        if data:
+            self.transport.write(data)
+
+    def abort(self) -> None:
+        """See `IDownstream.abort`. Only where the end of the connection would look like the end of the body is it reset."""
+        exchange = self._exchange
+        self._flush_answer()
+        if exchange is not None:
+            self._end(exchange)
+        if self._answer.until_close:
+            self.transport.abortConnection()
+        else:
+            self._close()

@@ -1,0 +1,216 @@
+"""An exchange answered by a stock twisted.web Resource: makes the `Request` that such a Resource expects.
+
+The other way round is `request_adapter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import TaskFinished, cooperate
+from twisted.python.failure import Failure
+from twisted.web import server
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from apigateway.errors import BODY_TOO_LARGE, GatewayError
+from apigateway.exchange import Exchange
+from apigateway.http.dates import with_date
+from apigateway.http.fields import response_fields
+from apigateway.http.heads import CHUNKED
+from apigateway.interfaces import Fields, IUpstream
+
+if TYPE_CHECKING:
+    from apigateway.downstream.http1_channel import Http1Channel
+    from apigateway.downstream.site import GatewaySite
+
+MAX_BODY = 10 * 1024 * 1024
+"""Stock Resources get the whole request body at once, so it is bounded, in bytes."""
+
+
+class _Request(server.Request):
+    """A stock request that knows its exchange, and leaves `Server` out."""
+
+    exchange: Exchange
+    root: IResource
+
+    def process(self) -> None:
+        self.defaultContentType = None
+        super().process()
+        self.responseHeaders.removeHeader(b"server")
+
+
+class PullProducer:
+    """Lets a producer that must be asked for each piece produce as long as it is not paused."""
+
+    def __init__(self, producer: Any) -> None:
+        self._producer = producer
+        self._task = cooperate(self._pull())
+        self._paused = False
+
+    def _pull(self) -> Iterator[None]:
+        while True:
+            self._producer.resumeProducing()
+            yield
+
+    def pauseProducing(self) -> None:
+        """Ask for no more for now."""
+        if not self._paused:
+            self._paused = True
+            self._task.pause()
+
+    def resumeProducing(self) -> None:
+        """Ask again."""
+        if self._paused:
+            self._paused = False
+            self._task.resume()
+
+    def stopProducing(self) -> None:
+        """Ask never again, and say so."""
+        self.stop()
+        self._producer.stopProducing()
+
+    def stop(self) -> None:
+        """Ask never again."""
+        with suppress(TaskFinished):
+            self._task.stop()
+
+
+@implementer(IUpstream)
+class StockRequest:
+    """Gathers the request, lets a Resource render it, and is the channel that its `Request` writes to."""
+
+    factory = None  # so that the site's own access log stays out
+
+    def __init__(self, exchange: Exchange, channel: Http1Channel, site: GatewaySite, root: IResource) -> None:
+        self._exchange = exchange
+        self._channel = channel
+        self._root = root
+        self._request: _Request | None = None
+        self._producer: Any = None
+        self._over = False
+        self.site = site
+        self.transport = channel.transport
+
+    def begin(self) -> None:
+        """Take the body; the Resource is asked when it is complete."""
+        exchange = self._exchange
+        head = exchange.head
+        exchange.upstream = self
+        exchange.route = "stock"
+        exchange.max_body = MAX_BODY
+        if head.length > MAX_BODY:
+            raise GatewayError(BODY_TOO_LARGE, f"At most {MAX_BODY} bytes are taken here.")
+        self._request = request = _Request(self, False)
+        request.exchange = exchange
+        request.root = self._root
+        request.requestHeaders = Headers()
+        for name, value in head.fields:
+            request.requestHeaders.addRawHeader(name, value.strip())
+        request.gotLength(None if head.length == CHUNKED else head.length)
+        if head.length:
+            exchange.downstream.send_continue()
+            exchange.downstream.open_body()
+        else:
+            self.body_end([])
+
+    # The client's side: see `IUpstream`.
+
+    def body(self, data: bytes) -> None:
+        """See `IUpstream.body`."""
+        exchange = self._exchange
+        exchange.bytes_in += len(data)
+        if exchange.bytes_in > MAX_BODY:
+            self._over = True
+            exchange.fail(GatewayError(BODY_TOO_LARGE, f"At most {MAX_BODY} bytes are taken here."))
+        elif self._request is not None:
+            self._request.handleContentChunk(data)
+
+    def body_end(self, trailers: Fields) -> None:
+        """See `IUpstream.body_end`."""
+        head = self._exchange.head
+        if self._request is not None and not self._over:
+            # As HTTP/1.0, so that the request leaves the framing of its answer to the channel.
+            self._request.requestReceived(head.method, head.target, b"HTTP/1.0")
+
+    def pause(self) -> None:
+        """See `IUpstream.pause`."""
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resume(self) -> None:
+        """See `IUpstream.resume`."""
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def client_gone(self) -> None:
+        """See `IUpstream.client_gone`."""
+        self._over = True
+        if self._request is not None:
+            self._request.connectionLost(Failure(ConnectionDone()))
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+    # The request's channel.
+
+    def getPeer(self) -> Any:
+        """Where the client connects from."""
+        return self._channel.transport.getPeer()
+
+    def getHost(self) -> Any:
+        """Where the client connected to."""
+        return self._channel.transport.getHost()
+
+    def isSecure(self) -> bool:
+        """Whether the client speaks TLS."""
+        return self._exchange.secure
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """The head of the answer."""
+        exchange = self._exchange
+        if self._over:
+            return
+        pairs = [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
+        length = headers.getRawHeaders(b"content-length")
+        exchange.status = int(code)
+        exchange.answered = now = self.site.now()
+        fields = [*response_fields(pairs), *exchange.extra, (b"X-Request-Id", exchange.request_id)]
+        exchange.downstream.send_head(int(code), reason, with_date(fields, now), int(length[0]) if length else None)
+
+    def write(self, data: bytes) -> None:
+        """A piece of the body."""
+        if not self._over and data:
+            self._exchange.bytes_out += len(data)
+            self._exchange.downstream.send_body(data)
+            self._exchange.downstream.flush()
+
+    def writeSequence(self, pieces: list[bytes]) -> None:
+        """Pieces of the body."""
+        self.write(b"".join(pieces))
+
+    def requestDone(self, request: server.Request) -> None:
+        """The answer is complete."""
+        if not self._over:
+            self._over = True
+            self._exchange.downstream.finish([])
+            self._exchange.downstream.flush()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Whoever produces the answer listens to the client's pace."""
+        self._producer = producer if streaming else PullProducer(producer)
+
+    def unregisterProducer(self) -> None:
+        """All has been produced."""
+        if isinstance(self._producer, PullProducer):
+            self._producer.stop()
+        self._producer = None
+
+    def loseConnection(self) -> None:
+        """A Resource that can't go on cuts its answer."""
+        if not self._over:
+            self._over = True
+            self._exchange.downstream.abort()

@@ -1,0 +1,179 @@
+"""The running gateway: the current Snapshot, the listeners in front of it, and the ordered stop."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+from twisted.application import service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+
+from apigateway.admin.pages import gateway_pages
+from apigateway.admin.view import View
+from apigateway.assembly import Assembly, Surroundings, identity
+from apigateway.config.model import Configuration
+from apigateway.config.model import Limits as LimitOptions
+from apigateway.downstream.request_adapter import exchange_for
+from apigateway.downstream.site import GatewaySite, SiteLimits
+from apigateway.eager import make_eager
+from apigateway.exchange import Exchange
+from apigateway.http.request_reader import HeadLimits
+from apigateway.routing.snapshot import Snapshot
+from apigateway.telemetry.telemetry import Telemetry
+
+SWEEP_S = 0.25
+"""How often deadlines are looked at."""
+
+
+class Gateway(service.MultiService):
+    """A gateway for one configuration.
+
+    `reactor` is also the clock of timers; `now` reads a monotonic clock. `mounts` are further stock Resources, by path.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        reactor: Any,
+        now: Callable[[], float] = time.monotonic,
+        mounts: dict[bytes, Resource] | None = None,
+    ) -> None:
+        super().__init__()
+        self.configuration = configuration
+        self.reactor = reactor
+        self.ports: list[IListeningPort] = []
+        self.stopping = False
+        self._now = now
+        self._log = Logger(namespace="apigateway.gateway")
+        around = Surroundings(reactor, now, dns_ttl_s=configuration.dns_ttl)
+        self._identify = identity(configuration, around)
+        self._assembly = Assembly(around, self._adapt)
+        self.telemetry = Telemetry(configuration.access_log, reactor, now)
+        self._view = self._make_view()
+        self.snapshot: Snapshot = self._assembly.snapshot(configuration, gateway_pages(self._view) | (mounts or {}))
+        self.site = GatewaySite(
+            self.snapshot.resource, self._enter, self._identify, self.telemetry.exchange_ended,
+            _site_limits(configuration.limits), now, reactor,
+        )  # fmt: skip
+        self._checkers = self._assembly.checkers(configuration, self.snapshot)
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = reactor
+
+    def _make_view(self) -> View:
+        admin = self.configuration.admin
+        return View(
+            snapshot=lambda: self.snapshot,
+            telemetry=self.telemetry,
+            now=self._now,
+            stopping=lambda: self.stopping,
+            limiter_clients=self._assembly.tracked_clients,
+            allow=tuple(ip_network(network, strict=False) for network in admin.allow),
+            token=admin.token,
+        )
+
+    def _enter(self, exchange: Exchange) -> Any:
+        return self.snapshot.enter(exchange)
+
+    def _adapt(self, request: Any) -> Exchange:
+        """The exchange of a stock request, for proxy resources in a stock `Site`."""
+        exchange = exchange_for(request, self.telemetry.exchange_ended, self._now)
+        self._identify(exchange)
+        exchange.snapshot = self.snapshot
+        return exchange
+
+    # Life.
+
+    def privilegedStartService(self) -> None:
+        """Open the ports. Raises `CannotListenError`."""
+        super().privilegedStartService()
+        self._listen()
+
+    def startService(self) -> None:
+        """Serve."""
+        super().startService()
+        self._listen()
+        self.telemetry.start()
+        self._sweeping.start(SWEEP_S, now=False)
+        for checker in self._checkers:
+            checker.start()
+        # What has been made by now lives as long as the process: the collector need not walk over it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        for port in self.ports:
+            self._log.info("listening on {address}", event="listening", address=str(port.getHost()))
+
+    def _listen(self) -> None:
+        if self.ports:
+            return
+        for endpoint in self.configuration.listen:
+            listening = serverFromString(self.reactor, endpoint).listen(self.site)
+            failures: list[Failure] = []
+            listening.addCallbacks(self._listens, failures.append)
+            if failures:
+                failures[0].raiseException()
+
+    def _listens(self, port: IListeningPort) -> None:
+        self.ports.append(make_eager(port))
+
+    def _sweep(self) -> None:
+        now = self._now()
+        self.site.sweep(now)
+        for one in self.snapshot.services.values():
+            one.sweep(now)
+        self._assembly.sweep(now)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop in order: not ready, no new connections, the running exchanges' time, the rest is cut."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        stop = self.configuration.stop
+        self.stopping = True
+        self._log.info("stopping", event="stopping")
+        if self.site.channels and stop.accept:
+            await deferLater(self.reactor, stop.accept)
+        for port in self.ports:
+            await _done(port.stopListening())
+        self.ports.clear()
+        self.site.stop_accepting_requests()
+        until = self._now() + stop.drain
+        while self.site.channels and self._now() < until:
+            await deferLater(self.reactor, min(SWEEP_S, 0.05))
+        self.site.cut_all()
+        for checker in self._checkers:
+            checker.stop()
+        self._assembly.close()
+        if self._sweeping.running:
+            self._sweeping.stop()
+        self.telemetry.stop()
+        await _done(super().stopService())
+        self._log.info("stopped", event="stopped")
+
+
+async def _done(result: Any) -> None:
+    if isinstance(result, Deferred):
+        await result
+
+
+def _site_limits(limits: LimitOptions) -> SiteLimits:
+    return SiteLimits(
+        head=HeadLimits(limits.head, limits.fields, limits.uri),
+        connections=limits.connections,
+        head_s=limits.head_timeout,
+        keep_alive_s=limits.keep_alive,
+        body_s=limits.body_timeout,
+    )
+
+
+__all__ = ["CannotListenError", "Gateway"]

@@ -1,0 +1,75 @@
+"""From parsed pieces to a request head: the checks that the parser leaves to us, and the framing of the body.
+
+Rules: RFC 9112 §2.3 (version), §3.2 (target and Host), §6 (framing); RFC 9110 §10.1.1 (Expect).
+"""
+
+from __future__ import annotations
+
+import re
+
+from apigateway.errors import BAD_REQUEST, EXPECTATION_FAILED, GatewayError
+from apigateway.http.fields import Fields, sort_request_fields
+from apigateway.http.heads import CHUNKED, RequestHead
+
+_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+# llhttp also speaks the methods of other protocols, and CONNECT asks for a tunnel; a gateway serves neither.
+_NOT_SERVED = frozenset((b"CONNECT", b"PRI", b"SOURCE", b"DESCRIBE", b"ANNOUNCE", b"SETUP", b"PLAY", b"PAUSE",
+                         b"TEARDOWN", b"GET_PARAMETER", b"SET_PARAMETER", b"REDIRECT", b"RECORD", b"FLUSH"))  # fmt: skip
+_MINOR = {"1.1": 1, "1.0": 0}
+
+
+def read_head(method: bytes, target: bytes, version: str, fields: Fields, keep_alive: bool) -> RequestHead:
+    """Make the head of one request, or raise `GatewayError` where it must not be forwarded."""
+    minor = _MINOR.get(version)
+    if minor is None:
+        raise GatewayError(BAD_REQUEST, "Speak HTTP/1.1 or HTTP/1.0.")
+    plain, special = sort_request_fields(fields)
+    if target[:1] != b"/":
+        target = _other_form(method, target, special)
+    elif b"#" in target:
+        raise GatewayError(BAD_REQUEST, "A request target has no fragment; encode '#' as %23.")
+    if method in _NOT_SERVED:
+        raise GatewayError(BAD_REQUEST, "This method is not served here.")
+    head = RequestHead(method, target, minor, fields, plain, special)
+    head.keep_alive = keep_alive
+    _check_host(special.get(b"host"), minor)
+    if len(special) > 1:
+        _read_framing(head)
+    return head
+
+
+def _check_host(host: bytes | None, minor: int) -> None:
+    if host is None:
+        if minor:
+            raise GatewayError(BAD_REQUEST, "Send a Host field.")
+    elif not _AUTHORITY.fullmatch(host.rstrip(b" \t")):
+        raise GatewayError(BAD_REQUEST, "The Host field is not a host name with an optional port.")
+
+
+def _other_form(method: bytes, target: bytes, special: dict[bytes, bytes]) -> bytes:
+    """Absolute form becomes origin form, its authority replaces Host (RFC 9112 §3.2.2); "*" stays for OPTIONS."""
+    if target == b"*" and method == b"OPTIONS":
+        return target
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None or not match[1]:
+        raise GatewayError(BAD_REQUEST, "The request target must be a path that begins with '/'.")
+    special[b"host"] = match[1]
+    rest = match[2]
+    return rest if rest[:1] == b"/" else b"/" + rest
+
+
+def _read_framing(head: RequestHead) -> None:
+    special = head.special
+    coding = special.get(b"transfer-encoding")
+    if coding is not None:
+        if coding.strip().lower() != b"chunked" or not head.minor:
+            raise GatewayError(BAD_REQUEST, "The only transfer coding served is 'chunked', on HTTP/1.1.")
+        head.length = CHUNKED
+    elif b"content-length" in special:
+        head.length = int(special[b"content-length"])
+    expect = special.get(b"expect")
+    if expect is not None and expect.strip().lower() != b"100-continue":
+        raise GatewayError(EXPECTATION_FAILED, "The only expectation served is '100-continue'.")
+    if b"upgrade" in special and head.length:
+        raise GatewayError(BAD_REQUEST, "A request with a body can't ask for an upgrade.")

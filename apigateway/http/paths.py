@@ -1,0 +1,44 @@
+"""Paths that every parser reads alike: what a route is matched on, and what is too ambiguous to be routed.
+
+A path is matched after one percent-decoding (RFC 3986 §6.2.2.2) with runs of slashes folded, so that no spelling
+reaches another route than the plain one would; it is forwarded as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+_UNUSUAL = re.compile(rb"[%\\\x00-\x20\x7f-\xff]|/\.|//")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_DOT_SEGMENT = re.compile(rb"(?:^|[/\\])\.{1,2}(?:[/\\;]|$)")
+_ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_SLASHES = re.compile(rb"//+")
+
+CONTROL = "control"
+"""Never allowed: control bytes, and percent signs that escape nothing."""
+
+
+def read_path(path: bytes) -> tuple[bytes, frozenset[str]]:
+    """The path to match routes on, and in which ways it is ambiguous.
+
+    The ways are `control`, and those that a route can allow: `dot-segments`, `encoded-slash`, `backslash`.
+    """
+    if _UNUSUAL.search(path) is None:
+        return path, _NONE
+    decoded = unquote_to_bytes(path)
+    ways = {
+        way
+        for way, found in (
+            (CONTROL, _CONTROL.search(decoded) or _BAD_ESCAPE.search(path)),
+            ("dot-segments", _DOT_SEGMENT.search(decoded)),
+            ("encoded-slash", _ENCODED_SLASH.search(path)),
+            ("backslash", b"\\" in decoded),
+        )
+        if found
+    }
+    return _SLASHES.sub(b"/", decoded), frozenset(ways)
+
+
+_NONE: frozenset[str] = frozenset()

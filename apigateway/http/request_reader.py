@@ -1,0 +1,162 @@
+"""Reads requests from bytes: httptools does the parsing, the limits and the order of messages are kept here.
+
+Sans-I/O. httptools can't be paused, so pipelined requests of one segment queue up in `ready`; the caller stops
+reading from the socket while there are any.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import httptools
+
+from apigateway.errors import BAD_REQUEST, HEAD_TOO_LARGE, URI_TOO_LONG, GatewayError
+from apigateway.http.fields import Fields
+from apigateway.http.framing import read_head
+from apigateway.http.heads import RequestHead
+
+SEGMENT = 64 * 1024
+"""The most bytes that one read from a socket brings; slack for what the parser keeps out of our sight."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """Bounds on a request head, in bytes and fields."""
+
+    head: int = 32 * 1024
+    fields: int = 100
+    uri: int = 8 * 1024
+
+
+class RequestMessage:
+    """A request as far as it has arrived: its head, and what of its body nobody has taken yet."""
+
+    __slots__ = ("head", "chunks", "trailers", "complete")
+
+    def __init__(self, head: RequestHead) -> None:
+        self.head = head
+        self.chunks: list[bytes] = []
+        self.trailers: Fields = []
+        self.complete = False
+
+
+def nothing_read() -> RequestHead:
+    """The head of a request that is so malformed that none could be read."""
+    return RequestHead(b"", b"", 1, [], [], {})
+
+
+class RequestReader:
+    """The requests of one connection.
+
+    `ready` holds the messages whose head is complete, oldest first, until the caller takes them. `error` is why the
+    connection can't go on after those, `error_head` what could be read of the malformed request.
+    """
+
+    __slots__ = (
+        "ready", "error", "error_head", "_limits", "_parser", "_url", "_fields", "_message", "_fed", "_segment"
+    )  # fmt: skip
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self.ready: deque[RequestMessage] = deque()
+        self.error: GatewayError | None = None
+        self.error_head = nothing_read()
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._fields: Fields = []
+        self._message: RequestMessage | None = None
+        # Bytes since the last piece that left the parser: an upper bound of what it holds.
+        self._fed = self._segment = 0
+
+    @property
+    def between_requests(self) -> bool:
+        """Nothing of a next request has arrived."""
+        return self._message is None and not self._fed
+
+    def feed(self, data: bytes) -> None:
+        """Read on. Never raises: look at `ready` and `error`."""
+        if self.error is not None:
+            return
+        self._segment = size = len(data)
+        self._fed += size
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self._stop(error.__context__)
+        except httptools.HttpParserError as error:
+            self._stop(GatewayError(BAD_REQUEST, f"The request is not HTTP: {error}."))
+        else:
+            if self._fed > self._limits.head:
+                self._check_unfinished()
+
+    def _stop(self, error: BaseException | None) -> None:
+        if not isinstance(error, GatewayError):
+            raise RuntimeError("a parser callback failed") from error
+        self.error = error
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """A server may ignore `Upgrade` (RFC 9110 §7.8): what follows is the next request."""
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.feed(rest)
+
+    def _check_unfinished(self) -> None:
+        if self._message is not None:
+            if self._fed > self._limits.head + SEGMENT or self._size() > self._limits.head:
+                self.error = GatewayError(BAD_REQUEST, "The trailers or chunk extensions are too large.")
+        elif self._fed > self._limits.head + SEGMENT or self._size() > self._limits.head:
+            self.error = self._too_large()
+
+    def _size(self) -> int:
+        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._fields)
+
+    def _too_large(self) -> GatewayError:
+        if len(self._url) > self._limits.uri or (not self._fields and not self._url):
+            return GatewayError(URI_TOO_LONG, f"At most {self._limits.uri} bytes are taken.")
+        return GatewayError(
+            HEAD_TOO_LARGE, f"At most {self._limits.head} bytes and {self._limits.fields} fields are taken."
+        )
+
+    # httptools calls these while it is fed.
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._fields = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser, fields, limits = self._parser, self._fields, self._limits
+        if (
+            len(self._url) > limits.uri
+            or len(fields) > limits.fields
+            or (self._fed > limits.head and self._size() > limits.head)
+        ):
+            raise self._too_large()
+        method = parser.get_method()
+        self.error_head = RequestHead(method, self._url, 1, fields, fields, {})
+        head = read_head(method, self._url, parser.get_http_version(), fields, parser.should_keep_alive())
+        self._message = message = RequestMessage(head)
+        self._fields = message.trailers
+        self._fed = self._segment
+        self.ready.append(message)
+
+    def on_body(self, body: bytes) -> None:
+        self._fed = self._segment
+        self._message.chunks.append(body)  # type: ignore[union-attr]  # the parser calls this inside a message only
+
+    def on_message_complete(self) -> None:
+        message = self._message
+        if message is not None:
+            message.complete = True
+            if len(message.trailers) > self._limits.fields:
+                raise GatewayError(BAD_REQUEST, f"At most {self._limits.fields} trailer fields are taken.")
+        self._message = None
+        self._fed = 0

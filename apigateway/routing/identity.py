@@ -1,0 +1,74 @@
+"""Who the client of an exchange is, and the exchange's request id.
+
+What a request says of both is believed only from trusted proxies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from apigateway.exchange import Exchange
+
+Network = IPv4Network | IPv6Network
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_REMEMBERED = 4096
+
+
+class Identity:
+    """Gives exchanges their client address and request id. `random_bits` returns that many random bits."""
+
+    def __init__(self, trusted: Iterable[Network], random_bits: Callable[[int], int]) -> None:
+        self._trusted = tuple(trusted)
+        self._random_bits = random_bits
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Fill in `trusted`, `client` and `request_id`."""
+        if self._trusted and self.trusts(exchange.peer):
+            self._believe(exchange)
+        if not exchange.request_id:
+            exchange.request_id = b"%032x" % self._random_bits(128)
+
+    def trusts(self, address: str) -> bool:
+        """Whether an address is one of the trusted proxies'."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[address] = self._looks_trusted(address)
+        return known
+
+    def _looks_trusted(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return address == "unix"
+        mapped = getattr(parsed, "ipv4_mapped", None)
+        return any((mapped or parsed) in network for network in self._trusted)
+
+    def _believe(self, exchange: Exchange) -> None:
+        exchange.trusted = True
+        special = exchange.head.special
+        forwarded_for = special.get(b"x-forwarded-for")
+        if forwarded_for is not None:
+            exchange.client = self._client(forwarded_for, exchange.peer)
+        request_id = special.get(b"x-request-id", b"").strip()
+        if _REQUEST_ID.fullmatch(request_id):
+            exchange.request_id = request_id
+
+    def _client(self, forwarded_for: bytes, peer: str) -> str:
+        """The last address in the list that is not itself a trusted proxy's."""
+        client = peer
+        for part in reversed(forwarded_for.split(b",")):
+            address = part.strip().decode("latin-1").strip("[]")
+            try:
+                ip_address(address)
+            except ValueError:
+                return client
+            client = address
+            if not self.trusts(address):
+                return client
+        return client

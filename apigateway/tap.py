@@ -1,0 +1,115 @@
+"""The command line, turned into a running gateway: `Options` and `makeService`, as twistd wants them. Only wires.
+
+The one module that knows the global reactor, and even this one only once there is something to make.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from twisted.application import service
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.python import usage
+
+from apigateway.config.check import routes_table
+from apigateway.config.model import Configuration
+from apigateway.config.read import ConfigurationError, load_environment, load_file
+from apigateway.demo.services import demo_environment, demo_services
+
+
+class Options(usage.Options):
+    """The options of `twistd apigateway`."""
+
+    synopsis = "[options]"
+    longdesc = "Without a configuration file, the services come from the environment: NAME_SERVICE_URL=http://host:port."
+    optParameters = [["config", "c", None, "The configuration file (YAML)."]]
+    optFlags = [
+        ["demo", None, "Also start two demo services, auth on port 8001 and product on port 8002."],
+        ["check", None, 'Check the configuration and exit: every problem, or "ok" and the table of routes.'],
+    ]
+
+    def __init__(self) -> None:
+        usage.Options.__init__(self)
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Where to listen, as a Twisted endpoint such as tcp:8000. May be given several times; wins over the file."""
+        self["listen"].append(endpoint)
+
+    opt_l = opt_listen
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Called by twistd; a mistake is told in one line instead of with all of twistd's own options."""
+        try:
+            usage.Options.parseOptions(self, options)
+        except usage.UsageError as error:
+            raise SystemExit(f"apigateway: {error}; --help shows the options") from None
+
+    def postOptions(self) -> None:
+        """Called by twistd when all options are known, before anything is made."""
+        if self["check"]:
+            from twisted.internet import reactor
+
+            print(f"ok\n{routes_table(configuration_of(self, os.environ, reactor))}")  # noqa: T201
+            raise SystemExit(0)
+
+
+def configuration_of(options: Options, environ: Mapping[str, str], reactor: Any) -> Configuration:
+    """What the options, the file and the environment say; exits with every problem where they can't be used."""
+    problems = []
+    configuration = Configuration()
+    try:
+        if options["demo"]:
+            environ = demo_environment(environ)
+            demo_services(reactor, environ)
+        file = options["config"]
+        configuration = load_file(file, environ) if file else load_environment(environ)
+    except (ConfigurationError, OSError, ValueError) as error:
+        problems.append(str(error))
+    listen = tuple(options["listen"])
+    problems.extend(endpoint_problems("--listen" if listen else "listen", listen or configuration.listen, reactor))
+    if problems:
+        raise SystemExit("\n".join(problems))
+    return replace(configuration, listen=listen or configuration.listen)
+
+
+def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> list[str]:
+    """What is wrong with endpoint strings; listens on none of them."""
+    problems = []
+    for endpoint in endpoints:
+        try:
+            serverFromString(reactor, endpoint)
+        except Exception as error:  # parsers of endpoints are plugins, and raise what they like
+            problems.append(f"{place}: {endpoint!r} is no endpoint: {error}")
+    return problems
+
+
+class Root(service.MultiService):
+    """All that runs. A port that is taken ends the process with one line, not with a traceback."""
+
+    def privilegedStartService(self) -> None:
+        """Called by twistd once the log is open and before privileges are dropped."""
+        try:
+            service.MultiService.privilegedStartService(self)
+        except CannotListenError as error:
+            print(f"apigateway: cannot listen: {error}", file=sys.__stderr__)
+            raise SystemExit(1) from None
+
+
+def makeService(options: Options) -> service.IService:
+    """The gateway that the options ask for, with the demo services before it where they are wanted."""
+    from twisted.internet import reactor
+
+    from apigateway.gateway import Gateway
+
+    root = Root()
+    configuration = configuration_of(options, os.environ, reactor)
+    if options["demo"]:
+        demo_services(reactor, os.environ).setServiceParent(root)
+    Gateway(configuration, reactor).setServiceParent(root)
+    return root

@@ -1,0 +1,102 @@
+"""The access log: batches of exchanges become lines and go to the writing thread. Knows no statistics, no reactor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from apigateway.telemetry.lines import FORMATS, QUERY_RULES
+from apigateway.telemetry.log_file import sink_for
+from apigateway.telemetry.writer import Writer
+
+if TYPE_CHECKING:
+    from apigateway.exchange import Exchange
+
+STOP_WAIT = 2.0
+REPORT_EVERY = 60.0
+
+
+class AccessLog:
+    """Writes exchanges. `now` is their monotonic clock, `wall` the time of day, both in seconds.
+
+    `format` is a key of `FORMATS`, `query` one of `QUERY_RULES`.
+    """
+
+    log = Logger(namespace="apigateway.access_log")
+
+    def __init__(
+        self,
+        writer: Writer,
+        format: str,
+        query: str,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._writer = writer
+        self._line = FORMATS[format](QUERY_RULES[query])
+        self._now = now
+        self._wall = wall
+        self._reported = 0
+        self._next_report = 0.0
+
+    def start(self) -> None:
+        """Begin to write. Raises OSError if the file can't be opened."""
+        self._writer.start()
+
+    def write(self, batch: Sequence[Exchange]) -> None:
+        """Write exchanges that are over."""
+        offset = self._wall() - self._now()
+        line = self._line
+        # Growing one buffer is twice as fast as joining a list: the small pieces are freed at once and used again.
+        lines = bytearray()
+        for exchange in batch:
+            lines += line(exchange, offset)
+        self._writer.put(bytes(lines), len(batch))
+
+    def lost(self) -> int:
+        """How many lines were lost since start."""
+        return self._writer.lost()
+
+    def report_trouble(self) -> None:
+        """Tell the event log of lines lost and of files not rotated, at most once in `REPORT_EVERY` seconds."""
+        lost, error = self._writer.lost(), self._writer.error()
+        if (lost == self._reported and error is None) or self._now() < self._next_report:
+            return
+        self.log.warn(
+            "the access log has trouble: {reason}; {lines} lines lost",
+            event="access-log-trouble",
+            lines=lost - self._reported,
+            reason=str(error or "its reader does not keep up"),
+        )
+        self._reported = lost
+        self._next_report = self._now() + REPORT_EVERY
+
+    def reopen(self) -> None:
+        """Open the file again, after something else has moved it away."""
+        self._writer.reopen()
+
+    def stop(self) -> None:
+        """Write what is waiting, but hold up the stop no longer than `STOP_WAIT` seconds."""
+        if not self._writer.stop(STOP_WAIT):
+            self.log.warn(
+                "the access log has trouble: {reason}; {lines} lines lost",
+                event="access-log-trouble",
+                lines=self._writer.waiting(),
+                reason="still waiting to be written at the end",
+            )
+
+
+def access_log(
+    *,
+    file: str,
+    format: str,
+    query: str,
+    rotate: int,
+    keep: int,
+    now: Callable[[], float],
+    wall: Callable[[], float],
+) -> AccessLog:
+    """The access log that a configuration asks for; the names are those of its keys."""
+    return AccessLog(Writer(sink_for(file, rotate, keep)), format, query, now, wall)

@@ -1,0 +1,90 @@
+"""What the data path tells about exchanges: kept for a moment, then counted and logged in batches, off the path.
+
+Knows exchanges, not what answers them. The cost for an exchange on the path is one append.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from apigateway.interfaces import IExchangeObserver
+from apigateway.telemetry.access_log import AccessLog
+from apigateway.telemetry.lag import LagMeter
+from apigateway.telemetry.statistics import Statistics
+
+if TYPE_CHECKING:
+    from apigateway.exchange import Exchange
+
+FLUSH_EVERY = 0.05
+MOST_PENDING = 10_000
+
+
+@implementer(IExchangeObserver)
+class Telemetry:
+    """Hands exchanges that are over to the statistics and the access log, `FLUSH_EVERY` seconds apart.
+
+    `clock` runs the timers, `now` is the monotonic clock of the exchanges. `access_log` None writes none.
+    """
+
+    log = Logger(namespace="apigateway.telemetry")
+
+    def __init__(self, clock: IReactorTime, now: Callable[[], float], access_log: AccessLog | None) -> None:
+        self.statistics = Statistics(now)
+        self.lag = LagMeter(clock, now)
+        self.access_log = access_log
+        self._pending: list[Exchange] = []
+        self._flushing = LoopingCall(self.flush)
+        self._flushing.clock = clock
+
+    def __repr__(self) -> str:
+        return f"<Telemetry pending={len(self._pending)} lost={self.lost_lines()}>"
+
+    def exchange_ended(self, exchange: Exchange) -> None:
+        pending = self._pending
+        pending.append(exchange)
+        if len(pending) >= MOST_PENDING:
+            self.flush()
+
+    def lost_lines(self) -> int:
+        """How many lines of the access log were lost."""
+        return self.access_log.lost() if self.access_log is not None else 0
+
+    def start(self) -> None:
+        """Begin. Raises OSError if the access log can't be opened."""
+        if self.access_log is not None:
+            self.access_log.start()
+        self._flushing.start(FLUSH_EVERY, now=False)
+        self.lag.start()
+
+    def stop(self) -> None:
+        """Count and log what is pending, then stop; waits a bounded time for the access log."""
+        self.lag.stop()
+        if self._flushing.running:
+            self._flushing.stop()
+        self.flush()
+        if self.access_log is not None:
+            self.access_log.stop()
+
+    def flush(self) -> None:
+        """Count and log what is pending now."""
+        batch, self._pending = self._pending, []
+        if batch:
+            self._guarded(lambda: self.statistics.add(batch))
+        access_log = self.access_log
+        if access_log is not None:
+            if batch:
+                self._guarded(lambda: access_log.write(batch))
+            access_log.report_trouble()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            # A fault in one batch must stop neither the timer nor the other reader of the batch.
+            self.log.failure("exchanges could not be recorded", event="telemetry-failed")

@@ -1,0 +1,219 @@
+"""A reactor of a memory network: virtual time, and TCP that stays in memory.
+
+Built on Twisted's own `MemoryReactorClock`, for everything that has nothing to do with TCP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError, ConnectionRefusedError, UserError
+from twisted.internet.error import TimeoutError as ConnectTimeoutError
+from twisted.internet.interfaces import (
+    IAddress,
+    IConnector,
+    IDelayedCall,
+    IHostnameResolver,
+    IHostResolution,
+    IListeningPort,
+    IProtocolFactory,
+    IResolutionReceiver,
+)
+from twisted.internet.protocol import ClientFactory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from apigateway.testing.memory_transport import Address, MemoryLink, address
+
+if TYPE_CHECKING:
+    from apigateway.testing.memory import MemoryNetwork
+
+_EPHEMERAL = 49152
+
+
+@implementer(IListeningPort)
+class MemoryPort:
+    """A listener. An empty interface takes connections to any address that no other listener has for itself."""
+
+    def __init__(self, network: MemoryNetwork, port: int, factory: IProtocolFactory, interface: str) -> None:
+        self.factory = factory
+        self.interface = "" if interface in ("", "0.0.0.0", "::") else interface
+        self.port = port
+        self._network = network
+
+    def __repr__(self) -> str:
+        return f"<MemoryPort {self.interface or '*'}:{self.port}>"
+
+    def startListening(self) -> None:
+        """Take connections."""
+        ports = self._network.ports
+        if (self.interface, self.port) in ports:
+            raise CannotListenError(self.interface, self.port, OSError("the address is already in use"))
+        ports[self.interface, self.port] = self
+        self.factory.doStart()
+
+    def stopListening(self) -> Deferred[None]:
+        """Take no more connections; those that are there stay."""
+        if self._network.ports.pop((self.interface, self.port), None) is not None:
+            self.factory.doStop()
+        return succeed(None)
+
+    def getHost(self) -> Address:
+        """Where it listens."""
+        return address(self.interface or "0.0.0.0", self.port)
+
+
+@implementer(IConnector)
+class MemoryConnector:
+    """One connection being made or there."""
+
+    def __init__(
+        self, network: MemoryNetwork, host: str, port: int, factory: ClientFactory[Any], timeout_s: float, source: str
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.factory = factory
+        self.link: MemoryLink | None = None
+        self._network = network
+        self._timeout_s = timeout_s
+        self._source = source
+        self._timer: IDelayedCall | None = None
+
+    def connect(self) -> None:
+        """Begin; it is settled in the network's next step, or in none where the way there swallows everything."""
+        self.factory.doStart()
+        self.factory.startedConnecting(self)
+        self._network.connecting.append(self)
+        self._timer = self._network.reactor.callLater(self._timeout_s, self._fail, ConnectTimeoutError())
+
+    def stopConnecting(self) -> None:
+        """Give up."""
+        self._fail(UserError())
+
+    def disconnect(self) -> None:
+        """Give up, or close the connection."""
+        if self.link is not None:
+            self.link.client.loseConnection()
+        else:
+            self.stopConnecting()
+
+    def getDestination(self) -> Address:
+        """Where it goes."""
+        return address(self.host, self.port)
+
+    def settle(self) -> bool:
+        """Connect or be refused; returns whether either happened."""
+        network = self._network
+        if network.swallows(self.host, self.port):
+            return False
+        listener = network.listener(self.host, self.port)
+        protocol = listener and listener.factory.buildProtocol(address(self._source, 0))
+        if listener is None or protocol is None:
+            self._fail(ConnectionRefusedError())
+            return True
+        self._stop_timer()
+        network.connecting.remove(self)
+        self.link = network.link(self._source, address(self.host, self.port))
+        mine = self.factory.buildProtocol(self.link.client.getPeer())
+        if mine is None:
+            self.link.client.abortConnection()
+            return True
+        self.link.server.open(protocol)
+        self.link.client.open(mine)
+        return True
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        if self in self._network.connecting:
+            self._stop_timer()
+            self._network.connecting.remove(self)
+            self.factory.clientConnectionFailed(self, Failure(error))
+            self.factory.doStop()
+
+
+@implementer(IHostResolution)
+class _Resolution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        raise RuntimeError("names in memory are resolved at once")
+
+
+@implementer(IHostnameResolver)
+class MemoryResolver:
+    """Resolves names by a dictionary, at once. Addresses are their own names, `localhost` is 127.0.0.1 by default."""
+
+    def __init__(self, hosts: dict[str, list[str]]) -> None:
+        self._hosts = hosts
+
+    def addresses(self, name: str) -> list[str]:
+        """The addresses of a name; none where it is unknown."""
+        if isIPAddress(name) or isIPv6Address(name):
+            return [name]
+        return self._hosts.get(name, [])
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[IAddress]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        """See `IHostnameResolver.resolveHostName`."""
+        resolution = _Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        for one in self.addresses(hostName):
+            found = address(one, portNumber)
+            if addressTypes is None or isinstance(found, tuple(addressTypes)):
+                resolutionReceiver.addressResolved(found)
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
+class MemoryReactor(MemoryReactorClock):
+    """The reactor to give to what is tested. Time passes with `MemoryNetwork.advance`."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        super().__init__()
+        self._network = network
+        self._next_port = _EPHEMERAL
+        self.nameResolver = MemoryResolver(network.hosts)
+
+    def ephemeral_port(self) -> int:
+        """A port that nobody has had yet."""
+        self._next_port += 1
+        return self._next_port
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> IListeningPort:
+        """See `IReactorTCP.listenTCP`."""
+        listener = MemoryPort(self._network, port or self.ephemeral_port(), factory, interface)
+        listener.startListening()
+        return listener
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: ClientFactory[Any],
+        timeout: float = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> IConnector:
+        """See `IReactorTCP.connectTCP`."""
+        found = self.nameResolver.addresses(host)
+        source = bindAddress[0] if bindAddress else self._network.address
+        connector = MemoryConnector(self._network, found[0] if found else host, port, factory, timeout, source)
+        connector.connect()
+        return connector
+
+    def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
+        """See `IReactorFromThreads.callFromThread`: there are no threads, so it is called in the next step."""
+        self.callLater(0, callable, *args, **kwargs)

@@ -1,0 +1,112 @@
+"""The receiver of an attempt as a double: records what a transport tells it, and refuses what it must not be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from apigateway.errors import GatewayError
+from apigateway.interfaces import IAttemptReceiver
+
+if TYPE_CHECKING:
+    from apigateway.interfaces import Fields, IAttempt
+
+
+@implementer(IAttemptReceiver)
+class RecordingReceiver:
+    """Records one lease and its attempt.
+
+    `attempt` is the leased one (None: not yet); `status` (0: none yet), `reason`, `fields`, `length`, `body` and
+    `trailers` are the answer, `interim` the 1xx answers as (status, fields). `is_writable` says that the target takes
+    the request body. `is_ended`, or the `error`, tells how it ended. `events` are the names of the calls in their
+    order, the same name in a row once.
+
+    `when_leased` is called with the attempt, so that a test can start it at once. Calls in an impossible order (a body
+    before its head, anything after the end) and errors that are no `GatewayError` raise `AssertionError`.
+    """
+
+    def __init__(self, when_leased: Callable[[IAttempt], None] | None = None) -> None:
+        self.attempt: IAttempt | None = None
+        self.interim: list[tuple[int, Fields]] = []
+        self.status = 0
+        self.reason = b""
+        self.fields: Fields = []
+        self.length: int | None = None
+        self.body = b""
+        self.trailers: Fields = []
+        self.is_writable = True
+        self.is_ended = False
+        self.error: GatewayError | None = None
+        self.events: list[str] = []
+        self._when_leased = when_leased
+
+    def __repr__(self) -> str:
+        state = "waiting" if self.attempt is None else "running"
+        if self.is_ended:
+            state = "ended"
+        if self.error:
+            state = f"failed {self.error.cause.code}"
+        return f"<RecordingReceiver {state} {self.status} body={len(self.body)}>"
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a field of the answer, whatever its spelling; None if it isn't there."""
+        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+
+    @property
+    def cause(self) -> str | None:
+        """The code of the cause of the failure; None where there was none."""
+        return self.error.cause.code if self.error else None
+
+    # IAttemptReceiver.
+
+    def leased(self, attempt: IAttempt) -> None:
+        assert self.attempt is None, "leased twice"
+        self._told("leased")
+        self.attempt = attempt
+        if self._when_leased:
+            self._when_leased(attempt)
+
+    def informational(self, status: int, fields: Fields) -> None:
+        assert not self.status, "an interim answer after the final head"
+        self._told("informational")
+        self.interim.append((status, list(fields)))
+
+    def head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+        assert self.attempt is not None, "an answer without a lease"
+        assert not self.status, "two final heads for one attempt"
+        self._told("head")
+        self.status, self.reason, self.fields, self.length = status, reason, list(fields), length
+
+    def data(self, data: bytes) -> None:
+        assert self.status, "a body before its head"
+        self._told("data")
+        self.body += data
+
+    def end(self, trailers: Fields) -> None:
+        assert self.status, "an end before the head"
+        self._told("end")
+        self.trailers = list(trailers)
+        self.is_ended = True
+
+    def flush(self) -> None:
+        self._record("flush")
+
+    def writable(self, is_writable: bool) -> None:
+        self._told("writable" if is_writable else "not writable")
+        self.is_writable = is_writable
+
+    def failed(self, error: Exception) -> None:
+        self._told("failed")
+        assert isinstance(error, GatewayError), f"{error!r} was not converted"
+        self.error = error
+
+    def _told(self, event: str) -> None:
+        is_over = self.is_ended or self.error is not None
+        assert not is_over, f"{event!r} after the attempt was over"
+        self._record(event)
+
+    def _record(self, event: str) -> None:
+        if self.events[-1:] != [event]:
+            self.events.append(event)

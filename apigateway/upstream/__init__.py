@@ -1,0 +1,1 @@
+"""Services and their targets: balancing, breaking, health, retries, pools and the transports that carry attempts."""

@@ -1,0 +1,94 @@
+"""Makes TCP connections to one address of a service: resolves its name, tries its addresses in turn, in bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.error import TimeoutError as TimedOut
+from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.python.failure import Failure
+
+from apigateway.errors import CONNECT_FAILED, CONNECT_TIMEOUT, NAME_NOT_RESOLVED, GatewayError
+
+Resolve = Callable[[str], "tuple[str, ...] | Deferred[tuple[str, ...]]"]
+ConnectTCP = Callable[[str, int, ClientFactory[Any], float], IConnector]
+
+
+class Dialer:
+    """Connects protocols to `host`:`port`. A call takes the protocol to build, and whom to tell when that failed.
+
+    `timeout_s` bounds the tries at all addresses of the name together.
+    """
+
+    def __init__(
+        self, host: str, port: int, timeout_s: float, resolve: Resolve, connect: ConnectTCP, now: Callable[[], float]
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._timeout_s = timeout_s
+        self._resolve = resolve
+        self._connect = connect
+        self._now = now
+
+    def __call__(self, build: Callable[[], Protocol], failed: Callable[[GatewayError], None]) -> None:
+        """Begin to connect. The protocol's `connectionMade` tells of success."""
+        addresses = self._resolve(self._host)
+        if isinstance(addresses, Deferred):
+            addresses.addCallbacks(lambda found: self._try(found, build, failed), lambda why: failed(_unresolved(why)))
+        else:
+            self._try(addresses, build, failed)
+
+    def _try(self, addresses: tuple[str, ...], build: Callable[[], Protocol], failed: Callable[[GatewayError], None]) -> None:
+        tries = _Tries(addresses, self._port, self._now() + self._timeout_s, self._connect, self._now)
+        tries.begin(build, failed)
+
+
+def _unresolved(why: Failure) -> GatewayError:
+    if isinstance(why.value, GatewayError):
+        return why.value
+    return GatewayError(NAME_NOT_RESOLVED, "The service's name could not be resolved.")
+
+
+class _Tries(ClientFactory[Protocol]):
+    """The addresses of one name, tried one after the other until one connects or the time is up."""
+
+    noisy = False
+
+    def __init__(
+        self, addresses: tuple[str, ...], port: int, deadline: float, connect: ConnectTCP, now: Callable[[], float]
+    ) -> None:
+        self._addresses = list(addresses)
+        self._port = port
+        self._deadline = deadline
+        self._connect = connect
+        self._now = now
+
+    def begin(self, build: Callable[[], Protocol], failed: Callable[[GatewayError], None]) -> None:
+        self._build = build
+        self._failed = failed
+        self._next(None)
+
+    def _next(self, why: Failure | None) -> None:
+        left_s = self._deadline - self._now()
+        if not self._addresses or left_s <= 0:
+            self._failed(_not_connected(why))
+        else:
+            self._connect(self._addresses.pop(0), self._port, self, left_s)
+
+    def buildProtocol(self, addr: IAddress) -> Protocol:
+        return self._build()
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        self._next(reason)
+
+
+def _not_connected(why: Failure | None) -> GatewayError:
+    if why is None or why.check(TimedOut):
+        return GatewayError(CONNECT_TIMEOUT, "The service did not accept a connection in time.")
+    if why.check(Refused):
+        return GatewayError(CONNECT_FAILED, "The service refused the connection.")
+    return GatewayError(CONNECT_FAILED, "The service could not be reached.")

@@ -1,0 +1,366 @@
+"""The steps of an exchange at a service: choose a target, lease, send, receive, and again where that is safe.
+
+Stands between the exchange's client side, which it answers, and one attempt after the other. Knows no policies and no
+routes beyond the `ForwardPlan`, and no transport beyond `ITransport`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from apigateway.errors import (
+    BODY_TOO_LARGE,
+    BREAKER_OPEN,
+    CLIENT_GONE,
+    CONNECT_TIMEOUT,
+    IDLE_TIMEOUT,
+    RESPONSE_TIMEOUT,
+    Cause,
+    GatewayError,
+    Side,
+)
+from apigateway.exchange import Exchange
+from apigateway.http.answers import Answer
+from apigateway.http.dates import with_date
+from apigateway.http.fields import response_fields
+from apigateway.http.heads import ResponseHead
+from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IUpstream
+from apigateway.upstream.nobody import NOBODY
+from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.retry import may_repeat
+
+if TYPE_CHECKING:
+    from apigateway.upstream.service import Service
+    from apigateway.upstream.target import Target
+
+NEVER = float("inf")
+_REPLACED_BY_FALLBACK = frozenset((502, 503, 504))
+_TOO_LATE = {
+    CONNECT_TIMEOUT: "No connection to the service was to be had in time.",
+    RESPONSE_TIMEOUT: "The service did not begin to answer in time.",
+    IDLE_TIMEOUT: "The service stopped in the middle of a body.",
+}
+
+
+@implementer(IUpstream, IAttemptReceiver)
+class Forward:
+    """One exchange at one service. `deadline` is when the present step has taken too long, by `overdue`."""
+
+    __slots__ = (
+        "exchange", "deadline", "overdue", "_service", "_plan", "_candidates", "_target", "_permit", "_attempt",
+        "_body_touched", "_request_received", "_repeated", "_starting", "_held",
+    )  # fmt: skip
+
+    def __init__(self, service: Service, exchange: Exchange, plan: ForwardPlan) -> None:
+        self.exchange = exchange
+        self.deadline = NEVER
+        self.overdue: Cause = CONNECT_TIMEOUT
+        self._service = service
+        self._plan = plan
+        self._target: Target | None = None
+        self._attempt: IAttempt | None = None
+        self._permit = 0
+        self._body_touched = self._repeated = self._starting = self._held = False
+        self._request_received = not exchange.head.length
+
+    def __repr__(self) -> str:
+        return f"<Forward {self._service.name} {self._target} attempts={self.exchange.attempts}>"
+
+    def begin(self) -> None:
+        """Make the first attempt."""
+        service, exchange = self._service, self.exchange
+        exchange.upstream = self
+        exchange.service = service.name
+        service.active.add(self)
+        service.budget.deposit(exchange.started)
+        self._candidates = iter(service.candidates(exchange.started))
+        self._next(exchange.started)
+
+    # Attempts, one after the other.
+
+    def _next(self, now: float) -> None:
+        for target in self._candidates:
+            permit = target.breaker.allows(now) if target.breaker is not None else 1
+            if permit:
+                self._lease(target, permit, now, fresh=False)
+                return
+        self._give_up(self._refused(now))
+
+    def _refused(self, now: float) -> GatewayError:
+        waits = [target.breaker.retry_after(now) for target in self._service.targets if target.breaker is not None]
+        wait_s = max(1, -int(-min(waits, default=1.0) // 1))
+        detail = f"The service '{self._service.name}' failed repeatedly; it is tried again in {wait_s} s."
+        return GatewayError(BREAKER_OPEN, detail, retry_after_s=wait_s)
+
+    def _lease(self, target: Target, permit: int, now: float, fresh: bool) -> None:
+        exchange = self.exchange
+        exchange.attempts += 1
+        exchange.target = target.url
+        target.attempts += 1
+        target.in_flight += 1
+        self._target = target
+        self._permit = permit
+        self.overdue = CONNECT_TIMEOUT
+        self.deadline = now + self._service.limits.connection
+        target.transport.lease(self, fresh)
+
+    def leased(self, attempt: IAttempt) -> None:
+        """See `IAttemptReceiver.leased`."""
+        self._attempt = attempt
+        exchange, plan, target = self.exchange, self._plan, self._target
+        assert target is not None
+        head = exchange.head
+        attempt.start(head.method, plan.target(head), plan.request_fields(exchange, target.host), head.length)
+        exchange.sent = now = self._service.now()
+        self.overdue = RESPONSE_TIMEOUT
+        if head.length:
+            # As long as the request is arriving, its client is the one to hurry.
+            self.deadline = NEVER
+            self._starting = True
+            exchange.downstream.send_continue()
+            exchange.downstream.open_body()
+            self._starting = False
+        else:
+            self.deadline = now + self._service.limits.response
+        if self._attempt is attempt:
+            attempt.flush()
+
+    def _over(self, error: GatewayError | None, now: float) -> None:
+        """The attempt is over: the target's account of it is settled."""
+        target, permit = self._target, self._permit
+        self._attempt = None
+        self._target = None
+        if target is None:
+            return
+        target.in_flight -= 1
+        breaker = target.breaker
+        if error is not None and error.cause.side is Side.TARGET:
+            target.failures += 1
+        if breaker is None or not permit:
+            return
+        if error is None:
+            breaker.success(permit, now)
+        elif error.cause.side is Side.TARGET:
+            breaker.failure(permit, now, error.cause.code)
+        else:
+            breaker.cancelled(permit, now)
+
+    def failed(self, error: Exception) -> None:
+        """See `IAttemptReceiver.failed`: try again where that is safe, or give up."""
+        if not isinstance(error, GatewayError):
+            raise error
+        now = self._service.now()
+        target, attempt, exchange = self._target, self._attempt, self.exchange
+        reused = attempt is not None and attempt.reused
+        repeatable = not exchange.status and may_repeat(
+            error, exchange.head.method, reused, self._body_touched, sent=attempt is not None
+        )
+        if repeatable and reused and not self._repeated and target is not None:
+            # The service closed an idle connection just when it was taken: that is no failure of either.
+            self._repeated = True
+            permit, self._permit = self._permit, 0
+            self._over(None, now)
+            self._lease(target, permit, now, fresh=True)
+            return
+        self._over(error, now)
+        if repeatable and exchange.attempts <= self._service.retries and self._service.budget.withdraw(now):
+            self._retry(error, now)
+        else:
+            self._give_up(error)
+
+    def _retry(self, error: GatewayError, now: float) -> None:
+        """At another target; where there is none the first failure stands."""
+        for target in self._candidates:
+            permit = target.breaker.allows(now) if target.breaker is not None else 1
+            if permit:
+                self._lease(target, permit, now, fresh=False)
+                return
+        self._give_up(error)
+
+    def _give_up(self, error: GatewayError) -> None:
+        exchange = self.exchange
+        self._leave()
+        if not exchange.status and error.cause.status in _REPLACED_BY_FALLBACK and self._fall_back():
+            exchange.cause = error.cause
+        else:
+            exchange.fail(error)
+
+    def _leave(self) -> None:
+        self.deadline = NEVER
+        self._service.active.discard(self)
+
+    def _fall_back(self) -> bool:
+        """Answer from what stands in for the service; False where nothing does, or can any more."""
+        fallback, exchange = self._service.fallback, self.exchange
+        if fallback is None or exchange.fallback:
+            return False
+        if isinstance(fallback, Answer):
+            exchange.fallback = True
+            exchange.extra.append((b"X-Gateway-Fallback", b"static"))
+            exchange.answer(fallback)
+            return True
+        if self._body_touched:
+            return False
+        exchange.fallback = True
+        exchange.extra.append((b"X-Gateway-Fallback", fallback.name.encode()))
+        fallback.forward(exchange, self._plan)
+        return True
+
+    def expired(self) -> None:
+        """The present step has taken too long."""
+        error = GatewayError(self.overdue, _TOO_LATE[self.overdue])
+        self._cancel_attempt()
+        self.failed(error)
+
+    def _cancel_attempt(self) -> None:
+        if self._attempt is not None:
+            self._attempt.cancel()
+        elif self._target is not None:
+            self._target.transport.cancel(self)
+
+    # The client's side: see `IUpstream`.
+
+    def body(self, data: bytes) -> None:
+        """See `IUpstream.body`."""
+        exchange, attempt = self.exchange, self._attempt
+        self._body_touched = True
+        exchange.bytes_in += len(data)
+        if exchange.max_body is not None and exchange.bytes_in > exchange.max_body:
+            self._stop(GatewayError(BODY_TOO_LARGE, f"At most {exchange.max_body} bytes are taken."))
+        elif attempt is not None:
+            attempt.body(data)
+            if not self._starting:
+                attempt.flush()
+
+    def body_end(self, trailers: Fields) -> None:
+        """See `IUpstream.body_end`."""
+        self._request_received = self._body_touched = True
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if not self.exchange.status:
+            self.overdue = RESPONSE_TIMEOUT
+            self.deadline = self._service.now() + self._service.limits.response
+        attempt.body_end(trailers)
+        if not self._starting:
+            attempt.flush()
+
+    def _stop(self, error: GatewayError) -> None:
+        """End the exchange for a reason that is not the target's."""
+        self._cancel_attempt()
+        self._over(error, self._service.now())
+        self._leave()
+        self.exchange.fail(error)
+
+    def pause(self) -> None:
+        """See `IUpstream.pause`; from now on it is the client who keeps the answer waiting."""
+        if self._attempt is not None:
+            self._held = True
+            self._attempt.pause()
+            self.deadline = NEVER
+
+    def resume(self) -> None:
+        """See `IUpstream.resume`."""
+        if self._attempt is not None:
+            self._held = False
+            self._attempt.resume()
+            self._await_more()
+
+    def client_gone(self) -> None:
+        """See `IUpstream.client_gone`."""
+        if self._service.finish_abandoned and self._request_received:
+            self.exchange.downstream = NOBODY
+            if self._attempt is not None:
+                self.resume()
+            return
+        self._cancel_attempt()
+        self._over(_GONE, self._service.now())
+        self._leave()
+
+    # The target's side: see `IAttemptReceiver`.
+
+    def writable(self, is_writable: bool) -> None:
+        """See `IAttemptReceiver.writable`."""
+        if self._request_received:
+            return
+        if is_writable:
+            self.deadline = NEVER
+            self.exchange.downstream.resume_body()
+        else:
+            self.overdue = IDLE_TIMEOUT
+            self.deadline = self._service.now() + self._service.limits.idle
+            self.exchange.downstream.pause_body()
+
+    def informational(self, status: int, fields: Fields) -> None:
+        """See `IAttemptReceiver.informational`."""
+        if not self.exchange.status:
+            self.exchange.downstream.send_informational(status, response_fields(fields))
+
+    def head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+        """See `IAttemptReceiver.head`."""
+        exchange = self.exchange
+        exchange.answered = now = self._service.now()
+        if status >= 500:
+            self._settle_failure(f"status {status}", now)
+            if status in _REPLACED_BY_FALLBACK and self._replace():
+                return
+        elif self._permit and self._target is not None and self._target.breaker is not None:
+            self._settle_probe(now)
+        exchange.status = status
+        answer = ResponseHead(status, reason, with_date(response_fields(fields), now), length)
+        self._plan.response_head(exchange, answer)
+        exchange.downstream.send_head(answer.status, answer.reason, answer.fields, answer.length)
+
+    def _settle_failure(self, reason: str, now: float) -> None:
+        target = self._target
+        if target is None:
+            return
+        target.failures += 1
+        if target.breaker is not None and self._permit:
+            target.breaker.failure(self._permit, now, reason)
+            self._permit = 0
+
+    def _settle_probe(self, now: float) -> None:
+        """A long answer must not keep a recovering target waiting for its verdict."""
+        breaker = self._target.breaker if self._target is not None else None
+        if breaker is not None and breaker.state != "closed":
+            breaker.success(self._permit, now)
+            self._permit = 0
+
+    def _replace(self) -> bool:
+        """The service's own failure gives way to the fallback, where there is one."""
+        fallback = self._service.fallback
+        if fallback is None or self.exchange.fallback or (self._body_touched and not isinstance(fallback, Answer)):
+            return False
+        self._cancel_attempt()
+        self._over(None, self._service.now())
+        self._leave()
+        return self._fall_back()
+
+    def data(self, data: bytes) -> None:
+        """See `IAttemptReceiver.data`."""
+        if self._attempt is not None:
+            self.exchange.bytes_out += len(data)
+            self.exchange.downstream.send_body(data)
+
+    def end(self, trailers: Fields) -> None:
+        """See `IAttemptReceiver.end`."""
+        self._over(None, self.exchange.answered)
+        self._leave()
+        self.exchange.downstream.finish(trailers)
+
+    def flush(self) -> None:
+        """See `IAttemptReceiver.flush`."""
+        if self._attempt is not None and not self._held:
+            self._await_more()
+        self.exchange.downstream.flush()
+
+    def _await_more(self) -> None:
+        if self.exchange.status:
+            self.overdue = IDLE_TIMEOUT
+            self.deadline = self._service.now() + self._service.limits.idle
+
+
+_GONE = GatewayError(CLIENT_GONE)

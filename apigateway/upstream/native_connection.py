@@ -1,0 +1,209 @@
+"""One HTTP/1.1 connection to a target: writes a request, reads its answer, and goes back to its pool.
+
+Knows one exchange at a time, as its receiver; never who the client is or why the request is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from apigateway.errors import CONNECTION_LOST, GatewayError
+from apigateway.http.heads import CHUNKED
+from apigateway.http.response_reader import ResponseReader
+from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver
+
+if TYPE_CHECKING:
+    from apigateway.upstream.native_transport import NativeTransport
+
+# Servers may want a length even where there is no body (RFC 9110 §8.6).
+_EXPECT_A_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+
+
+@implementer(IAttempt, IPushProducer)
+class NativeConnection(Protocol):
+    """A connection of a pool; while it is on loan, the attempt that it is on loan for."""
+
+    transport: ITCPTransport
+
+    def __init__(self, pool: NativeTransport) -> None:
+        self._pool = pool
+        self._reader = ResponseReader()
+        self._receiver: IAttemptReceiver | None = None
+        self._out: list[bytes] = []
+        self._chunked = self._request_sent = self._head_told = self._paused = self._closing = False
+        self.exchanges = 0
+        self.idle_since = 0.0
+
+    def __repr__(self) -> str:
+        state = "busy" if self._receiver else "closing" if self._closing else "idle"
+        return f"<NativeConnection {state} exchanges={self.exchanges}>"
+
+    @property
+    def reused(self) -> bool:
+        """The connection has carried an exchange before the present one."""
+        return self.exchanges > 1
+
+    # The pool's side.
+
+    def lend(self, receiver: IAttemptReceiver) -> None:
+        """Begin an attempt for a receiver."""
+        self.exchanges += 1
+        self._receiver = receiver
+        receiver.leased(self)
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        self._closing = True
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    # The attempt.
+
+    def start(self, method: bytes, target: bytes, fields: Fields, length: int) -> None:
+        """See `IAttempt.start`."""
+        self._reader.expect(method == b"HEAD")
+        self._head_told = False
+        self._chunked = length == CHUNKED
+        self._request_sent = not length
+        if self._chunked:
+            end = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+        elif length or method in _EXPECT_A_BODY:
+            end = b"\r\nContent-Length: %d\r\n\r\n" % length
+        else:
+            end = b"\r\n\r\n"
+        self._out.append(b"%b %b HTTP/1.1\r\n%b%b" % (method, target, b"\r\n".join(map(b": ".join, fields)), end))
+
+    def body(self, data: bytes) -> None:
+        """See `IAttempt.body`."""
+        if self._chunked:
+            self._out += (b"%x\r\n" % len(data), data, b"\r\n")
+        else:
+            self._out.append(data)
+
+    def body_end(self, trailers: Fields) -> None:
+        """See `IAttempt.body_end`."""
+        self._request_sent = True
+        if self._chunked:
+            self._out.append(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % field for field in trailers))
+
+    def flush(self) -> None:
+        """See `IAttempt.flush`."""
+        out = self._out
+        if out:
+            self._out = []
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def pause(self) -> None:
+        """See `IAttempt.pause`."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """See `IAttempt.resume`."""
+        self._paused = False
+        self.transport.resumeProducing()
+
+    def cancel(self) -> None:
+        """See `IAttempt.cancel`."""
+        self._receiver = None
+        self._cut()
+
+    def _cut(self) -> None:
+        self._closing = True
+        self._out = []
+        self._pool.dropped(self)
+        self.transport.abortConnection()
+
+    # The transport tells how the target takes the request body.
+
+    def pauseProducing(self) -> None:
+        """The target reads slowly."""
+        if self._receiver is not None:
+            self._receiver.writable(False)
+
+    def resumeProducing(self) -> None:
+        """The target reads again."""
+        if self._receiver is not None:
+            self._receiver.writable(True)
+
+    def stopProducing(self) -> None:
+        """The connection is lost; `connectionLost` follows."""
+
+    # The protocol.
+
+    def connectionMade(self) -> None:
+        """Small writes go out at once; the transport reports back-pressure for as long as it lives."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._pool.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Tell the receiver what arrived. Bytes that nobody asked for make the connection unfit."""
+        receiver, reader = self._receiver, self._reader
+        if receiver is None:
+            if not self._closing:
+                self._cut()
+            return
+        reader.feed(data)
+        if reader.interim:
+            for status, fields in reader.interim:
+                if status != 100:
+                    receiver.informational(status, fields)
+            reader.interim = []
+        if reader.status and not self._head_told:
+            self._head_told = True
+            receiver.head(reader.status, reader.reason, reader.fields, reader.length)
+        if self._receiver is None:
+            return
+        if reader.chunks:
+            chunks, reader.chunks = reader.chunks, []
+            receiver.data(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        if reader.error is not None:
+            self._fail(reader.error)
+        elif reader.complete and self._receiver is not None:
+            self._complete(receiver)
+        receiver.flush()
+
+    def _complete(self, receiver: IAttemptReceiver) -> None:
+        """Go back to the pool before the receiver learns of the end: the next exchange may begin in there."""
+        reader = self._reader
+        trailers = reader.trailers
+        self._receiver = None
+        if self._paused:
+            self.resume()
+        if reader.keep_alive and self._request_sent and not reader.excess:
+            self._pool.released(self)
+        elif self._request_sent:
+            self._pool.dropped(self)
+            self.close()
+        else:
+            self._cut()
+        receiver.end(trailers)
+
+    def _fail(self, error: GatewayError) -> None:
+        receiver, self._receiver = self._receiver, None
+        if not self._closing:
+            self._cut()
+        if receiver is not None:
+            receiver.failed(error)
+            receiver.flush()
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008  # as the base has it
+        """The end of the connection is the end of an answer that has no other (RFC 9112 §6.3, rule 8)."""
+        self._pool.dropped(self)
+        self._closing = True
+        receiver, self._receiver = self._receiver, None
+        if receiver is None:
+            return
+        if self._reader.until_close and reason.check(ConnectionDone):
+            receiver.end([])
+        else:
+            when = "in the middle of its answer" if self._head_told else "before it answered"
+            receiver.failed(GatewayError(CONNECTION_LOST, f"The service closed the connection {when}."))
+        receiver.flush()

@@ -1,0 +1,163 @@
+"""The native way to a target: a pool of HTTP/1.1 connections, newest idle first, bounded, with a bounded line.
+
+Decides who gets which connection; making one is the dialer's work, speaking on one the connection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol as Shape
+
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from apigateway.errors import POOL_EXHAUSTED, GatewayError
+from apigateway.interfaces import IAttemptReceiver, ITransport
+from apigateway.upstream.native_connection import NativeConnection
+
+
+class PoolOptions(Shape):
+    """What a pool must know: see `Pool` of the configuration."""
+
+    @property
+    def connections(self) -> int:
+        """The most connections open at once."""
+
+    @property
+    def waiting(self) -> int:
+        """The most exchanges waiting for one."""
+
+    @property
+    def idle(self) -> float:
+        """Seconds until an unused connection is closed."""
+
+
+Dial = Callable[[Callable[[], Protocol], Callable[[GatewayError], None]], None]
+"""Connect a new protocol, or call back with why not."""
+
+
+@implementer(ITransport)
+class NativeTransport:
+    """The connections to one target. `dial` makes them, `now` reads the monotonic clock."""
+
+    def __init__(self, options: PoolOptions, dial: Dial, now: Callable[[], float], wait_s: float) -> None:
+        self._options = options
+        self._dial = dial
+        self._now = now
+        self._wait_s = wait_s
+        self._idle: list[NativeConnection] = []
+        self._open: set[NativeConnection] = set()
+        self._connecting = 0
+        self._waiting: dict[IAttemptReceiver, float] = {}
+        self._opened = self._reused = 0
+        self._closed = False
+
+    def __repr__(self) -> str:
+        numbers = " ".join(f"{name}={value}" for name, value in self.statistics().items())
+        return f"<NativeTransport {numbers}>"
+
+    def lease(self, receiver: IAttemptReceiver, fresh: bool = False) -> None:
+        """See `ITransport.lease`."""
+        if self._idle and not fresh:
+            self._lend(self._idle.pop(), receiver)
+        elif len(self._open) + self._connecting < self._options.connections:
+            # The dialer has a time limit of its own, and tells.
+            self._waiting[receiver] = float("inf")
+            self._connect()
+        elif len(self._waiting) < self._options.waiting:
+            self._waiting[receiver] = self._now() + self._wait_s
+        else:
+            receiver.failed(self._exhausted())
+
+    def _lend(self, connection: NativeConnection, receiver: IAttemptReceiver) -> None:
+        if connection.exchanges:
+            self._reused += 1
+        connection.lend(receiver)
+
+    def _exhausted(self) -> GatewayError:
+        return GatewayError(
+            POOL_EXHAUSTED, f"All {self._options.connections} connections to the service are busy.", retry_after_s=1
+        )
+
+    def cancel(self, receiver: IAttemptReceiver) -> None:
+        """See `ITransport.cancel`."""
+        self._waiting.pop(receiver, None)
+
+    def _connect(self) -> None:
+        self._connecting += 1
+        self._dial(lambda: NativeConnection(self), self._not_connected)
+
+    def _not_connected(self, error: GatewayError) -> None:
+        self._connecting -= 1
+        receiver = self._next_waiting()
+        if receiver is not None:
+            receiver.failed(error)
+
+    def _next_waiting(self) -> IAttemptReceiver | None:
+        for receiver in self._waiting:
+            del self._waiting[receiver]
+            return receiver
+        return None
+
+    # Connections report here.
+
+    def connected(self, connection: NativeConnection) -> None:
+        """A new connection is there."""
+        self._connecting -= 1
+        self._opened += 1
+        self._open.add(connection)
+        self._offer(connection)
+
+    def released(self, connection: NativeConnection) -> None:
+        """An exchange is over and the connection can carry another."""
+        self._offer(connection)
+
+    def dropped(self, connection: NativeConnection) -> None:
+        """The connection is closed, or is going to be."""
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if len(self._waiting) > self._connecting and not self._closed:
+            self._connect()
+
+    def _offer(self, connection: NativeConnection) -> None:
+        receiver = self._next_waiting() if self._waiting else None
+        if receiver is not None:
+            self._lend(connection, receiver)
+        elif self._closed:
+            self.dropped(connection)
+            connection.close()
+        else:
+            connection.idle_since = self._now()
+            self._idle.append(connection)
+
+    # Upkeep.
+
+    def sweep(self, now: float) -> None:
+        """See `ITransport.sweep`; whoever has waited too long is told as well."""
+        too_old = now - self._options.idle
+        for connection in [one for one in self._idle if one.idle_since <= too_old]:
+            self.dropped(connection)
+            connection.close()
+        for receiver in [one for one, until in self._waiting.items() if until <= now]:
+            del self._waiting[receiver]
+            receiver.failed(self._exhausted())
+
+    def close(self) -> None:
+        """See `ITransport.close`."""
+        self._closed = True
+        for connection in list(self._idle):
+            self.dropped(connection)
+            connection.close()
+
+    def statistics(self) -> dict[str, int]:
+        """See `ITransport.statistics`."""
+        return {
+            "open": len(self._open),
+            "idle": len(self._idle),
+            "waiting": len(self._waiting),
+            "opened": self._opened,
+            "reused": self._reused,
+        }

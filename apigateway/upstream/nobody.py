@@ -1,0 +1,45 @@
+"""The client's side of an exchange whose client is gone: takes everything, answers nothing."""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from apigateway.interfaces import Fields, IDownstream
+
+
+@implementer(IDownstream)
+class Nobody:
+    """See `IDownstream`; each method does nothing."""
+
+    def send_continue(self) -> None:
+        """Nobody waits."""
+
+    def send_informational(self, status: int, fields: Fields) -> None:
+        """Nobody waits."""
+
+    def open_body(self) -> None:
+        """There is no more of the request."""
+
+    def pause_body(self) -> None:
+        """There is no more of the request."""
+
+    def resume_body(self) -> None:
+        """There is no more of the request."""
+
+    def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+        """Nobody reads."""
+
+    def send_body(self, data: bytes) -> None:
+        """Nobody reads."""
+
+    def finish(self, trailers: Fields) -> None:
+        """Nobody reads."""
+
+    def flush(self) -> None:
+        """Nobody reads."""
+
+    def abort(self) -> None:
+        """Nobody reads."""
+
+
+NOBODY = Nobody()

@@ -1,0 +1,99 @@
+"""What a route wants of the requests it sends on and of the answers it lets back, ready for use.
+
+Made once per snapshot. Knows no routes and no policies, only what they boil down to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apigateway.exchange import Exchange
+from apigateway.http.heads import RequestHead, ResponseHead
+from apigateway.interfaces import Fields
+
+VIA = b"1.1 apigateway"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardPlan:
+    """How exchanges of one route are sent on.
+
+    `strip` bytes are cut from the front of the target. `pass_host` keeps the client's `Host`. `forwarded` adds the
+    field of RFC 7239, `via` that of RFC 9110 §7.6.3. `on_response` are the policies' response sides, in order.
+    """
+
+    strip: int = 0
+    pass_host: bool = False
+    forwarded: bool = False
+    via: bool = True
+    on_response: tuple[Callable[[Exchange, ResponseHead], None], ...] = ()
+
+    def target(self, head: RequestHead) -> bytes:
+        """The request target for the service."""
+        if not self.strip:
+            return head.target
+        rest = head.target[self.strip :]
+        return rest if rest[:1] == b"/" else b"/" + rest
+
+    def request_fields(self, exchange: Exchange, host: bytes) -> Fields:
+        """The end-to-end fields of the request, and those that say where it has been."""
+        special = exchange.head.special
+        came_to = special.get(b"host", b"")
+        peer = exchange.peer.encode()
+        fields = [(b"Host", came_to if self.pass_host and came_to else host)]
+        fields += exchange.head.plain
+        if exchange.trusted:
+            _add_from_trusted_peer(fields, exchange, peer)
+        else:
+            fields.append((b"X-Forwarded-For", peer))
+            fields.append((b"X-Forwarded-Proto", b"https" if exchange.secure else b"http"))
+            fields.append((b"X-Forwarded-Host", came_to))
+        fields.append((b"X-Request-Id", exchange.request_id))
+        if self.via:
+            via = special.get(b"via")
+            fields.append((b"Via", VIA if via is None else via + b", " + VIA))
+        if self.forwarded:
+            fields.append((b"Forwarded", _forwarded(exchange, peer, came_to)))
+        if b"te" in special and b"trailers" in special[b"te"].lower():
+            fields.append((b"TE", b"trailers"))
+            fields.append((b"Connection", b"TE"))
+        return fields
+
+    def response_head(self, exchange: Exchange, head: ResponseHead) -> None:
+        """Let the policies change the head of an answer, and add what the gateway has to say."""
+        for change in self.on_response:
+            change(exchange, head)
+        fields = head.fields
+        fields += exchange.extra
+        fields.append((b"X-Request-Id", exchange.request_id))
+        if self.via:
+            fields.append((b"Via", VIA))
+
+
+def _add_from_trusted_peer(fields: Fields, exchange: Exchange, peer: bytes) -> None:
+    """A trusted proxy's word stands, and the proxy itself joins the list (design: client address)."""
+    special = exchange.head.special
+    before = special.get(b"x-forwarded-for")
+    fields.append((b"X-Forwarded-For", peer if before is None else before + b", " + peer))
+    proto = b"https" if exchange.secure else b"http"
+    fields.append((b"X-Forwarded-Proto", special.get(b"x-forwarded-proto", proto)))
+    fields.append((b"X-Forwarded-Host", special.get(b"x-forwarded-host", special.get(b"host", b""))))
+    fields += [
+        (name, value)
+        for name, value in special.items()
+        if name == b"x-real-ip" or (name.startswith(b"x-forwarded-") and name not in _WRITTEN)
+    ]
+
+
+_WRITTEN = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+
+
+def _forwarded(exchange: Exchange, peer: bytes, host: bytes) -> bytes:
+    """One element of RFC 7239 §4; IPv6 addresses are bracketed and quoted (§6)."""
+    node = b'"[%b]"' % peer if b":" in peer else peer
+    element = b'for=%b;host="%b";proto=%b' % (node, host, b"https" if exchange.secure else b"http")
+    before = exchange.head.special.get(b"forwarded") if exchange.trusted else None
+    return element if before is None else before + b", " + element
+
+

@@ -1,0 +1,33 @@
+"""One address of a service, and what is remembered of it. Lives in the Registry and survives new snapshots."""
+
+from __future__ import annotations
+
+from apigateway.interfaces import ICircuitBreaker, ITransport
+from apigateway.upstream.health import TargetHealth
+
+
+class Target:
+    """One address: `url` as configured, `host` as a `Host` field has it, and the state that belongs to it."""
+
+    __slots__ = ("url", "host", "weight", "transport", "breaker", "health", "in_flight", "attempts", "failures")
+
+    def __init__(
+        self,
+        url: str,
+        host: bytes,
+        weight: int,
+        transport: ITransport,
+        breaker: ICircuitBreaker | None,
+        health: TargetHealth,
+    ) -> None:
+        self.url = url
+        self.host = host
+        self.weight = weight
+        self.transport = transport
+        self.breaker = breaker
+        self.health = health
+        self.in_flight = self.attempts = self.failures = 0
+
+    def __repr__(self) -> str:
+        state = self.breaker.state if self.breaker else "no breaker"
+        return f"<Target {self.url} {state} {self.health} in_flight={self.in_flight}>"

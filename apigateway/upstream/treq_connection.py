@@ -1,0 +1,165 @@
+"""One connection of the treq transport: Twisted's client protocol, and before it a reader of answer heads.
+
+Twisted has no limit on answer heads, waits for ever after a 101, drops interim answers and the spelling of fields, and
+keeps connections that the service asked to close. So the head is read a second time, by the same reader and rules as on
+native connections, before Twisted sees it. Knows no pool and no receiver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from typing import Protocol as Shape
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocolFactory, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from apigateway.errors import GatewayError
+from apigateway.http.response_reader import ResponseReader
+from apigateway.interfaces import Fields
+
+
+class HeadWatcher(Shape):
+    """Whom a connection tells of the answer's head."""
+
+    def interim_read(self, status: int, fields: Fields) -> None:
+        """An interim answer arrived."""
+
+    def head_read(self, reader: ResponseReader) -> None:
+        """The head of the final answer arrived; Twisted gets it next."""
+
+    def head_refused(self, error: GatewayError) -> None:
+        """What arrived is no answer; the connection is dropped."""
+
+    def segment_over(self) -> None:
+        """All that arrived together has been told."""
+
+
+@implementer(IHandshakeListener)
+class TreqConnection(Protocol):
+    """A connection, `inner` being the protocol that speaks HTTP on it.
+
+    `ready` fires with `inner` once requests can be sent: with `secure` that is after the TLS handshake. `exchanges`
+    counts those begun. `keep` turns False when the connection must not carry another one.
+    """
+
+    transport: ITCPTransport
+
+    def __init__(self, inner: Any, secure: bool, gone: Callable[[TreqConnection], None]) -> None:
+        self.inner = inner
+        self.watcher: HeadWatcher | None = None
+        self.exchanges = 0
+        self.keep = True
+        self.ended_cleanly = False
+        self.ready: Deferred[Any] = Deferred(lambda _: self.drop())
+        self._secure = secure
+        self._gone = gone
+        self._reader: ResponseReader | None = None
+        self.is_lost = False
+
+    def __repr__(self) -> str:
+        state = "lost" if self.is_lost else "busy" if self.watcher else "idle"
+        return f"<TreqConnection {state} exchanges={self.exchanges}>"
+
+    def lend(self, watcher: HeadWatcher) -> None:
+        """Begin an exchange."""
+        self.exchanges += 1
+        self.watcher = watcher
+
+    def expect_answer(self) -> None:
+        """A request is sent now: read the head of its answer."""
+        self._reader = ResponseReader()
+        # As to HEAD: the body is Twisted's concern, whatever the method.
+        self._reader.expect(is_head=True)
+
+    def drop(self) -> None:
+        """Cut the connection. Twisted's pool learns it at once, and not when the reactor gets round to it."""
+        if not self.is_lost:
+            self._end(Failure(ConnectionAborted()))
+            self.transport.abortConnection()
+
+    # The protocol.
+
+    def connectionMade(self) -> None:
+        """Requests on a plain connection can be sent now."""
+        self.inner.makeConnection(self.transport)
+        if not self._secure:
+            self._become_ready()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is there and the service is who it should be."""
+        self._become_ready()
+
+    def _become_ready(self) -> None:
+        if not self.ready.called:
+            self.ready.callback(self.inner)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read the head first, then let Twisted read."""
+        watcher = self.watcher
+        if self.is_lost:
+            return
+        if self.inner.state == "QUIESCENT" or watcher is None:
+            self.drop()
+            return
+        if self._reader is not None and not self._read_head(self._reader, watcher, data):
+            return
+        self.inner.dataReceived(data)
+        if not self.keep and self.inner.state == "QUIESCENT":
+            self.drop()
+        watcher.segment_over()
+
+    def _read_head(self, reader: ResponseReader, watcher: HeadWatcher, data: bytes) -> bool:
+        """True where Twisted may read on."""
+        reader.feed(data)
+        interim, reader.interim = reader.interim, []
+        for status, fields in interim:
+            watcher.interim_read(status, fields)
+        if reader.error is not None:
+            self.drop()
+            watcher.head_refused(reader.error)
+            return False
+        if reader.status:
+            self._reader = None
+            self.keep = self.keep and reader.keep_alive
+            watcher.head_read(reader)
+        return not self.is_lost
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008  # as the base has it
+        """Pass it on, unless the connection was dropped by us."""
+        if not self.is_lost:
+            self._end(reason)
+
+    def _end(self, reason: Failure) -> None:
+        self.is_lost = True
+        self.ended_cleanly = reason.check(ConnectionDone) is not None
+        self._gone(self)
+        self.inner.connectionLost(reason)
+        if not self.ready.called:
+            self.ready.errback(reason)
+
+
+class TreqConnectionFactory(Factory):
+    """Puts a `TreqConnection` around each protocol that `inner` makes."""
+
+    noisy = False
+
+    def __init__(
+        self, inner: IProtocolFactory, secure: bool, made: Callable[[TreqConnection], None],
+        gone: Callable[[TreqConnection], None],
+    ) -> None:  # fmt: skip
+        self._inner = inner
+        self._secure = secure
+        self._made = made
+        self._gone = gone
+
+    def buildProtocol(self, addr: IAddress | None) -> TreqConnection:
+        """A new connection."""
+        inner = self._inner.buildProtocol(addr)  # type: ignore[arg-type]  # the two interfaces disagree about None
+        connection = TreqConnection(inner, self._secure, self._gone)
+        self._made(connection)
+        return connection

@@ -1,0 +1,206 @@
+"""The standard way to a target: treq over Twisted's `HTTPConnectionPool`. See docs/transports.md for what it can't do.
+
+Bounds how many exchanges run at once and how many wait; keeping connections is the pool's work. `https` targets are
+verified against the system's certificate authorities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from apigateway.errors import POOL_EXHAUSTED, GatewayError
+from apigateway.interfaces import IAttemptReceiver, ITransport
+from apigateway.upstream.native_transport import PoolOptions
+from apigateway.upstream.treq_attempt import TreqAttempt
+from apigateway.upstream.treq_connection import TreqConnection, TreqConnectionFactory
+from apigateway.upstream.treq_errors import connect_error
+
+_log = Logger()
+
+
+@implementer(IStreamClientEndpoint)
+class _WatchedEndpoint:
+    """Connects within a time limit that includes name resolution and the TLS handshake, and watches what it made."""
+
+    def __init__(
+        self, reactor: Any, endpoint: IStreamClientEndpoint, secure: bool, timeout_s: float, transport: TreqTransport
+    ) -> None:
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._secure = secure
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        """See `IStreamClientEndpoint.connect`; the protocol is the given factory's own."""
+        factory = TreqConnectionFactory(
+            protocolFactory, self._secure, self._transport.connection_made, self._transport.connection_gone
+        )
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        connecting.addCallback(lambda connection: connection.ready)
+        return connecting.addTimeout(self._timeout_s, self._reactor)
+
+
+def _endpoint(reactor: Any, url: str, timeout_s: float, policy: IPolicyForHTTPS) -> tuple[IStreamClientEndpoint, bool]:
+    """An endpoint for the URL's address, and whether it is a secure one. Only names are resolved."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    host = parts.hostname or ""
+    port = parts.port or (443 if secure else 80)
+    kind = TCP4ClientEndpoint if isIPAddress(host) else TCP6ClientEndpoint if isIPv6Address(host) else HostnameEndpoint
+    endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout_s)
+    if secure:
+        endpoint = wrapClientTLS(policy.creatorForNetloc(host.encode("idna"), port), endpoint)
+    return endpoint, secure
+
+
+@implementer(ITransport)
+class TreqTransport:
+    """The exchanges with one target, at `url`. `now` reads the monotonic clock.
+
+    At most `options.connections` run at once and `options.waiting` wait, each for `wait_s` seconds at most;
+    `options.idle` is how long the pool keeps a connection that nobody uses.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        reactor: Any,
+        options: PoolOptions,
+        connect_timeout_s: float,
+        now: Callable[[], float],
+        wait_s: float,
+        policy: IPolicyForHTTPS | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._now = now
+        self._wait_s = wait_s
+        endpoint, secure = _endpoint(reactor, url, connect_timeout_s, policy or BrowserLikePolicyForHTTPS())
+        self._endpoint = _WatchedEndpoint(reactor, endpoint, secure, connect_timeout_s, self)
+        self._pool: Any = HTTPConnectionPool(reactor)
+        self._pool.retryAutomatically = False
+        self._pool.maxPersistentPerHost = options.connections
+        self._pool.cachedConnectionTimeout = options.idle  # type: ignore[assignment]  # any number of seconds will do
+        self._connections: dict[Any, TreqConnection] = {}
+        self._leasing: dict[IAttemptReceiver, Deferred[Any]] = {}
+        self._waiting: dict[IAttemptReceiver, tuple[float, bool]] = {}
+        self._running = self._opened = self._leased = 0
+        self._closed = self._serving = False
+
+    def __repr__(self) -> str:
+        numbers = " ".join(f"{name}={value}" for name, value in self.statistics().items())
+        return f"<TreqTransport {numbers}>"
+
+    def lease(self, receiver: IAttemptReceiver, fresh: bool = False) -> None:
+        """See `ITransport.lease`."""
+        if self._running < self._options.connections:
+            self._begin(receiver, fresh)
+        elif len(self._waiting) < self._options.waiting:
+            self._waiting[receiver] = (self._now() + self._wait_s, fresh)
+        else:
+            receiver.failed(self._exhausted())
+
+    def _exhausted(self) -> GatewayError:
+        return GatewayError(
+            POOL_EXHAUSTED, f"All {self._options.connections} connections to the service are busy.", retry_after_s=1
+        )
+
+    def cancel(self, receiver: IAttemptReceiver) -> None:
+        """See `ITransport.cancel`."""
+        self._waiting.pop(receiver, None)
+        leasing = self._leasing.pop(receiver, None)
+        if leasing is not None:
+            leasing.cancel()
+
+    def _begin(self, receiver: IAttemptReceiver, fresh: bool) -> None:
+        self._running += 1
+        # The pool keeps the two kinds apart; `_lend` sees to it that a fresh connection is never kept.
+        leasing = self._pool.getConnection("fresh" if fresh else "kept", self._endpoint)
+        self._leasing[receiver] = leasing
+        leasing.addCallbacks(self._lend, self._not_connected, (receiver, fresh), errbackArgs=(receiver,))
+        leasing.addErrback(lambda failure: _log.failure("a receiver failed to take its lease", failure))
+
+    def _lend(self, inner: Any, receiver: IAttemptReceiver, fresh: bool) -> None:
+        del self._leasing[receiver]
+        self._leased += 1
+        connection = self._connections[inner]
+        connection.keep = connection.keep and not fresh
+        receiver.leased(TreqAttempt(self._reactor, connection, receiver, self._attempt_over))
+
+    def _not_connected(self, failure: Failure, receiver: IAttemptReceiver) -> None:
+        self._running -= 1
+        is_wanted = self._leasing.pop(receiver, None) is not None
+        self._serve_waiting()
+        if is_wanted:
+            receiver.failed(connect_error(failure))
+
+    def _attempt_over(self, attempt: TreqAttempt) -> None:
+        self._running -= 1
+        if self._closed:
+            self._drop_idle()
+        self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        """Begin what may begin. A connection that fails at once comes back here: the outer call goes on then."""
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while self._waiting and self._running < self._options.connections:
+                receiver = next(iter(self._waiting))
+                _, fresh = self._waiting.pop(receiver)
+                self._begin(receiver, fresh)
+        finally:
+            self._serving = False
+
+    # The endpoint's connections report here.
+
+    def connection_made(self, connection: TreqConnection) -> None:
+        """A new connection is there; it may still have a TLS handshake before it."""
+        self._opened += 1
+        self._connections[connection.inner] = connection
+
+    def connection_gone(self, connection: TreqConnection) -> None:
+        """The connection is closed."""
+        self._connections.pop(connection.inner, None)
+
+    # Upkeep.
+
+    def sweep(self, now: float) -> None:
+        """Tell whoever has waited too long; idle connections are closed by timers of the pool."""
+        for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
+            del self._waiting[receiver]
+            receiver.failed(self._exhausted())
+
+    def close(self) -> None:
+        """See `ITransport.close`."""
+        self._closed = True
+        self._drop_idle()
+
+    def _drop_idle(self) -> None:
+        self._pool.closeCachedConnections()
+        for connection in [one for one in self._connections.values() if one.watcher is None and one.ready.called]:
+            connection.drop()
+
+    def statistics(self) -> dict[str, int]:
+        """See `ITransport.statistics`."""
+        return {
+            "open": len(self._connections),
+            "idle": sum(one.watcher is None and one.ready.called for one in self._connections.values()),
+            "waiting": len(self._waiting),
+            "opened": self._opened,
+            "reused": max(0, self._leased - self._opened),
+        }

@@ -1,0 +1,106 @@
+"""Processes that tests start: started, waited for by what they print, asked, and ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+
+PATIENCE = 30.0
+"""Seconds until a process that says nothing is taken for stuck."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that runs the checkout, wherever it is started."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fetch(url: str) -> bytes:
+    """The body at a URL; raises where the status is 400 or above."""
+    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+        data: bytes = response.read()
+        return data
+
+
+class Started:
+    """A process that has printed `sign`; ended by SIGTERM when the `with` block is left.
+
+    What it prints is read all the time, so that it never blocks on a full pipe.
+    """
+
+    def __init__(
+        self, command: Sequence[str], sign: str, environ: Mapping[str, str] | None = None, folder: str | None = None
+    ) -> None:
+        self._command = command
+        self._sign = sign
+        self._environ = environment() if environ is None else environ
+        self._folder = folder
+        self._lines: list[str] = []
+        self._errors: list[str] = []
+        self._seen = threading.Event()
+
+    def __enter__(self) -> Started:
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environ,
+            cwd=self._folder,
+        )
+        self._readers = [
+            threading.Thread(target=self._read, args=(self._process.stdout, self._lines), daemon=True),
+            threading.Thread(target=self._read, args=(self._process.stderr, self._errors), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        self._seen.wait(PATIENCE)
+        if not any(self._sign in line for line in self._lines + self._errors):
+            self._end()
+            raise AssertionError(f"{self._command} never printed {self._sign!r}:\n{self.output()}{self.error_output()}")
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end()
+
+    def output(self) -> str:
+        """What it has printed to standard output."""
+        return "".join(self._lines)
+
+    def error_output(self) -> str:
+        """What it has printed to standard error."""
+        return "".join(self._errors)
+
+    def _read(self, stream: Sequence[str], lines: list[str]) -> None:
+        for line in stream:
+            lines.append(line)
+            if self._sign in line:
+                self._seen.set()
+        self._seen.set()
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(PATIENCE)
