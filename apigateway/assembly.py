@@ -131,7 +131,9 @@ def _native(spec: TargetSpec) -> ITransport:
     around, timeouts = spec.around, spec.service.timeouts
     connect = partial(connect_tcp, around.reactor)
     assert parts.hostname is not None
-    dialer = Dialer(parts.hostname, parts.port or 80, timeouts.connect, spec.resolver.resolve, connect, around.now)
+    dialer = Dialer(
+        parts.hostname, parts.port or 80, timeouts.connect, spec.resolver.resolve, connect, around.reactor, around.now
+    )
     return NativeTransport(spec.service.pool, dialer, around.now, timeouts.pool)
 
 
@@ -147,7 +149,8 @@ def _breaker(spec: TargetSpec) -> ICircuitBreaker:
     service, target = spec.service.name, spec.url
 
     def on_change(old: str, new: str, reason: str, now: float) -> None:
-        _log.warn(
+        tell = _log.info if new == "closed" else _log.warn
+        tell(
             "circuit breaker of {service} at {target}: {old} -> {new} ({reason})",
             event="breaker-changed", service=service, target=target, old=old, new=new, reason=reason,
         )  # fmt: skip
@@ -197,7 +200,9 @@ class Assembly:
         for one in configuration.services:
             services[one.name].fallback = _fallback(one.fallback, services)
         routes = [
-            (route, self._route(one, route, services[one.name])) for one in configuration.services for route in one.routes
+            (route, self._route(one, route, services[one.name]))
+            for one in configuration.services
+            for route in one.routes
         ]
         root = self._tree([made for _, made in routes], pages)
         return Snapshot(configuration, root, services, tuple(made for _, made in routes))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 
 from twisted.scripts import twistd
 
 from apigateway import __version__
-from apigateway.config.schema import schema
+from apigateway.config.schema import schema_text
 
 USAGE = """\
 Usage: apigateway [run] [-c FILE] [-l ENDPOINT]... [--demo]    serve until stopped
@@ -35,7 +34,7 @@ def check(arguments: Sequence[str]) -> None:
 
 def show_schema(arguments: Sequence[str]) -> None:
     """Print the JSON Schema of the configuration file."""
-    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+    sys.stdout.write(schema_text())
 
 
 def show_version(arguments: Sequence[str]) -> None:

@@ -56,23 +56,17 @@ METHOD_NOT_ALLOWED = _cause("method-not-allowed", 405, Side.CLIENT, "The method 
 REQUEST_TIMEOUT = _cause("request-timeout", 408, Side.CLIENT, "The request did not arrive in time")
 BODY_TOO_LARGE = _cause("body-too-large", 413, Side.CLIENT, "The request body is too large")
 URI_TOO_LONG = _cause("uri-too-long", 414, Side.CLIENT, "The request target is too long")
-UNSUPPORTED_MEDIA_TYPE = _cause(
-    "unsupported-media-type", 415, Side.CLIENT, "The content type is not accepted here"
-)
+UNSUPPORTED_MEDIA_TYPE = _cause("unsupported-media-type", 415, Side.CLIENT, "The content type is not accepted here")
 EXPECTATION_FAILED = _cause("expectation-failed", 417, Side.CLIENT, "The expectation cannot be met")
 RATE_LIMITED = _cause("rate-limited", 429, Side.CLIENT, "Too many requests")
 HEAD_TOO_LARGE = _cause("head-too-large", 431, Side.CLIENT, "The request head is too large")
 CLIENT_GONE = _cause("client-gone", 499, Side.CLIENT, "The client went away")
 INTERNAL_ERROR = _cause("internal-error", 500, Side.GATEWAY, "The gateway failed")
-CONNECT_FAILED = _cause(
-    "connect-failed", 502, Side.TARGET, "The service cannot be reached", Retry.ALWAYS
-)
+CONNECT_FAILED = _cause("connect-failed", 502, Side.TARGET, "The service cannot be reached", Retry.ALWAYS)
 NAME_NOT_RESOLVED = _cause(
     "name-not-resolved", 502, Side.TARGET, "The name of the service cannot be resolved", Retry.ALWAYS
 )
-CONNECTION_LOST = _cause(
-    "connection-lost", 502, Side.TARGET, "The service closed the connection", Retry.IF_REUSED
-)
+CONNECTION_LOST = _cause("connection-lost", 502, Side.TARGET, "The service closed the connection", Retry.IF_REUSED)
 BAD_RESPONSE = _cause("bad-response", 502, Side.TARGET, "The service answered with something that is not HTTP")
 BREAKER_OPEN = _cause("breaker-open", 503, Side.TARGET, "The service is failing and is given time to recover")
 POOL_EXHAUSTED = _cause("pool-exhausted", 503, Side.GATEWAY, "All connections to the service are busy")

@@ -24,8 +24,8 @@ class Exchange:
     Times are seconds of the monotonic clock, 0.0 where the step was not reached: `started` (the head was complete),
     `sent` (the head went to the target), `answered` (the head of the answer was there), `ended`. Sizes are bytes of
     bodies. `client` is the address that limits and logs use, `peer` the other end of the connection. `trusted` says
-    that the peer is one of the trusted proxies. `extra` holds fields that any answer to this exchange must carry. `max_body` bounds
-    the request body while it streams, in bytes.
+    that the peer is one of the trusted proxies. `extra` holds fields that any answer to this exchange must carry;
+    `max_body` bounds the request body while it streams, in bytes.
     """
 
     __slots__ = (

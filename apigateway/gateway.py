@@ -111,7 +111,9 @@ class Gateway(service.MultiService):
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         for port in self.ports:
-            self._log.info("listening on {address}", event="listening", address=str(port.getHost()))
+            host = port.getHost()
+            address = f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
+            self._log.info("listening on {address}", event="listening", address=address)
 
     def _listen(self) -> None:
         if self.ports:

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
 from zope.interface import Attribute, Interface
 
 Fields = list[tuple[bytes, bytes]]
+
+
+class IFlowTransport(ITCPTransport, IPushProducer, IConsumer):
+    """What a TCP connection of Twisted provides: bytes, and flow control in both directions."""
 
 
 class IDownstream(Interface):

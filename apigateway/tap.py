@@ -26,7 +26,9 @@ class Options(usage.Options):
     """The options of `twistd apigateway`."""
 
     synopsis = "[options]"
-    longdesc = "Without a configuration file, the services come from the environment: NAME_SERVICE_URL=http://host:port."
+    longdesc = (
+        "Without a configuration file, the services come from the environment: NAME_SERVICE_URL=http://host:port."
+    )
     optParameters = [["config", "c", None, "The configuration file (YAML)."]]
     optFlags = [
         ["demo", None, "Also start two demo services, auth on port 8001 and product on port 8002."],
@@ -55,7 +57,7 @@ class Options(usage.Options):
         if self["check"]:
             from twisted.internet import reactor
 
-            print(f"ok\n{routes_table(configuration_of(self, os.environ, reactor))}")  # noqa: T201
+            print(f"ok\n{routes_table(configuration_of(self, os.environ, reactor))}", end="")  # noqa: T201
             raise SystemExit(0)
 
 
@@ -63,19 +65,20 @@ def configuration_of(options: Options, environ: Mapping[str, str], reactor: Any)
     """What the options, the file and the environment say; exits with every problem where they can't be used."""
     problems = []
     configuration = Configuration()
+    file = options["config"]
     try:
         if options["demo"]:
             environ = demo_environment(environ)
             demo_services(reactor, environ)
-        file = options["config"]
         configuration = load_file(file, environ) if file else load_environment(environ)
     except (ConfigurationError, OSError, ValueError) as error:
         problems.append(str(error))
-    listen = tuple(options["listen"])
-    problems.extend(endpoint_problems("--listen" if listen else "listen", listen or configuration.listen, reactor))
+    listen = tuple(options["listen"]) or configuration.listen
+    place = "--listen" if options["listen"] else f"{file}: listen"
+    problems.extend(endpoint_problems(place, listen, reactor))
     if problems:
         raise SystemExit("\n".join(problems))
-    return replace(configuration, listen=listen or configuration.listen)
+    return replace(configuration, listen=listen)
 
 
 def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> list[str]:
@@ -92,6 +95,9 @@ def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> lis
 class Root(service.MultiService):
     """All that runs. A port that is taken ends the process with one line, not with a traceback."""
 
+    def __init__(self) -> None:
+        service.MultiService.__init__(self)
+
     def privilegedStartService(self) -> None:
         """Called by twistd once the log is open and before privileges are dropped."""
         try:
@@ -107,9 +113,9 @@ def makeService(options: Options) -> service.IService:
 
     from apigateway.gateway import Gateway
 
-    root = Root()
     configuration = configuration_of(options, os.environ, reactor)
+    root: service.MultiService = Root()
     if options["demo"]:
-        demo_services(reactor, os.environ).setServiceParent(root)
-    Gateway(configuration, reactor).setServiceParent(root)
+        root.addService(demo_services(reactor, os.environ))
+    root.addService(Gateway(configuration, reactor))
     return root

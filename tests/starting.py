@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -24,6 +25,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
 
 
+def demo_urls() -> dict[str, str]:
+    """Variables that put the demo services on ports of their own."""
+    names = ("AUTH_SERVICE_URL", "PRODUCT_SERVICE_URL")
+    return {name: f"http://127.0.0.1:{free_port()}" for name in names}
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listened on just now."""
     with socket.socket() as probe:
@@ -36,6 +43,13 @@ def fetch(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=PATIENCE) as response:
         data: bytes = response.read()
         return data
+
+
+def port_of(started: Started) -> int:
+    """The port on which a gateway said it listens."""
+    found = re.search(r"listening.*port=(\d+)", started.output())
+    assert found, started.output()
+    return int(found[1])
 
 
 class Started:

@@ -9,7 +9,10 @@ _HEADING = ("METHODS", "HOST", "PATH", "SERVICE", "TARGETS", "POLICIES")
 
 
 def routes_table(configuration: Configuration) -> str:
-    """One line a route in aligned columns; those with the longest path first, as they are looked for."""
+    """A heading and a line for each route, those with the longest path first, as they are looked for.
+
+    Columns are aligned, and there is no line break at the end.
+    """
     routes = [(service, route) for service in configuration.services for route in service.routes]
     routes.sort(key=lambda pair: (-len(pair[1].path), pair[1].path))
     return _aligned([_HEADING, *(_row(service, route) for service, route in routes)])
@@ -18,7 +21,7 @@ def routes_table(configuration: Configuration) -> str:
 def _aligned(rows: list[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(line.rstrip() + "\n" for line in lines)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _row(service: Service, route: Route) -> tuple[str, ...]:

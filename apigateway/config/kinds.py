@@ -153,11 +153,9 @@ class OneOrMany:
     def read(self, node: Node, problems: Problems) -> Any:
         if isinstance(node.value, dict):
             return self.table.read(node, problems)
-        return (
-            ListOf(self.table, 1).read(node, problems)
-            if isinstance(node.value, list)
-            else mismatch(node, self.noun, problems)
-        )
+        if isinstance(node.value, list):
+            return ListOf(self.table, 1).read(node, problems)
+        return mismatch(node, self.noun, problems)
 
     def build(self, value: Any, problems: Problems) -> Any:
         return ListOf(self.table).build(value if isinstance(value, tuple) else (value,), problems)

@@ -23,4 +23,4 @@ def schema() -> dict[str, Any]:
 
 def schema_text() -> str:
     """The schema as it is published."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema(), indent=2) + "\n"

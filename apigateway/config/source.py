@@ -125,7 +125,7 @@ class _Tree:
         return self._list(where, depth) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(where, depth)
 
     def _scalar(self, event: Any, where: Where) -> str | Invalid | None:
-        if event.style is None and event.value in _NULL:
+        if event.implicit[0] and event.value in _NULL:
             return None
         text, faults = substitute(event.value, self._environ)
         if _NOT_TEXT.search(text):
@@ -160,7 +160,7 @@ class _Tree:
             self._problems.add(self._place(event, where.path), "a key must be plain text")
             return None
         key: str = event.value
-        if key == "<<" and event.style is None:
+        if key == "<<" and event.implicit[0]:
             self._problems.add(self._place(event, where.path), "merge keys (<<) are not read; use `defaults`")
             return None
         return _NOT_TEXT.sub("\ufffd", key)

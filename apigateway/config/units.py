@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-DURATION_PATTERN = r"[0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h)?"
+DURATION_PATTERN = r"[0-9]{1,12}(\.[0-9]{1,6})?(ms|s|m|h)?"
 SIZE_PATTERN = r"[0-9]{1,15}(\.[0-9]{1,6})?(B|kB|KB|MB|GB|KiB|MiB|GiB)?"
 
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1, "": 1000}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address, ip_network
-from urllib.parse import unquote_to_bytes
 
 from apigateway.config.model import PATH_AMBIGUITIES
 from apigateway.config.scalars import RefusedError, Scalar, choice, matching, or_variable
@@ -12,7 +11,8 @@ from apigateway.config.source import shortened
 from apigateway.config.variables import VARIABLE_PATTERN
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_HOST = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,62}\.?|\[[0-9A-Fa-f:.]{2,45}\]"
+_NAME = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,62}\.?"
+_HOST = rf"{_NAME}|\[[0-9A-Fa-f:.]{{2,45}}\]"
 _AUTHORITY = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?P<slash>/?)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -88,29 +88,18 @@ def _network(text: str) -> str:
 
 NETWORK = Scalar("a network such as 10.0.0.0/8 or 2001:db8::/32, or one address", _network)
 
-_AMBIGUOUS_OCTETS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/\\\x7f") | set(
-    range(32)
-)
+_PREFIX = r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
 
 
 def _prefix(text: str) -> str:
-    if not re.fullmatch(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", text):
-        raise ValueError(text)
-    escapes = re.findall("%[0-9A-Fa-f]{2}", text)
-    ambiguous = next((escape for escape in escapes if unquote_to_bytes(escape)[0] in _AMBIGUOUS_OCTETS), None)
-    if ambiguous:
-        raise RefusedError(f"{ambiguous} in {shortened(text)} could be read in more than one way")
     path = text.removesuffix("/")
     if {"", ".", ".."} & set(path.split("/")[1:]):
         raise RefusedError(f"{shortened(text)} holds an empty segment, `.` or `..`")
-    return re.sub("%[0-9A-Fa-f]{2}", lambda match: match[0].upper(), path) or "/"
+    return path or "/"
 
 
-PREFIX = Scalar(
-    "a path such as /orders, without a query and percent-encoded where it must be",
-    _prefix,
-    {"type": "string", "pattern": rf"^/[^?#\s]*$|{VARIABLE_PATTERN}"},
-)
+# Paths are matched after decoding, so an escape in a prefix would match nothing.
+PREFIX = matching("a path such as /orders, without a query and percent signs", _PREFIX, _prefix)
 
 
 def _field_value(text: str) -> str:
@@ -120,7 +109,11 @@ def _field_value(text: str) -> str:
 
 
 PROBE_PATH = matching("a path such as /health, which may have a query", r'/[!"$-~]*')
-HOST = matching("a host such as shop.example.com, without a port", _HOST, lambda text: _checked_host(text).rstrip("."))
+HOST = matching(
+    "a host such as shop.example.com or *.example.com, without a port",
+    rf"\[[0-9A-Fa-f:.]{{2,45}}\]|(?:\*\.)?{_NAME}",
+    lambda text: _checked_host(text).rstrip("."),
+)
 ENDPOINT = matching("a Twisted endpoint such as tcp:8000 or unix:/run/gateway.sock", r"[a-zA-Z0-9_]+:[^\x00-\x1f\x7f]+")
 FILE = matching("a path of a file, or `-`", r"[^\x00-\x1f\x7f]+")
 METHOD = matching("a method such as GET (leave the key out to admit all)", _TOKEN.replace("*", "", 1), str.upper)

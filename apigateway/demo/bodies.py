@@ -55,6 +55,8 @@ class HashedBody:
 class DemoSite(server.Site):
     """A Site whose request bodies are `HashedBody`s, and which leaves the access log to the gateway."""
 
+    noisy = False
+
     def __init__(self, root: resource.Resource) -> None:
         server.Site.__init__(self, root, parsePOSTFormSubmission=False)
 

@@ -129,7 +129,7 @@ class Resolver:
     def _wait(self, host: str) -> Deferred[Addresses]:
         under_way = host in self._waiting
         waiting = self._waiting.setdefault(host, [])
-        mine: Deferred[Addresses] = Deferred(waiting.remove)
+        mine: Deferred[Addresses] = Deferred()
         waiting.append(mine)
         if not under_way:
             self._begin(host)
@@ -160,9 +160,7 @@ class Resolver:
 
     def _tell(self, host: str, answer: _Answer) -> None:
         self._remember(host, answer)
-        waiting = self._waiting.pop(host)
-        while waiting:
-            mine = waiting.pop(0)
+        for mine in self._waiting.pop(host):
             if answer.addresses:
                 mine.callback(answer.addresses)
             else:

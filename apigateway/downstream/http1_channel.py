@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IPushProducer, ISSLTransport, ITCPTransport
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -16,7 +16,7 @@ from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.errors import CLIENT_GONE, REQUEST_TIMEOUT, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import RequestMessage, RequestReader
-from apigateway.interfaces import Fields, IDownstream
+from apigateway.interfaces import Fields, IDownstream, IFlowTransport
 
 if TYPE_CHECKING:
     from apigateway.downstream.site import GatewaySite
@@ -32,7 +32,7 @@ LINGER_S = 2.0
 class Http1Channel(Protocol):
     """A client's connection. `deadline` is when its present state has lasted too long; the site sweeps."""
 
-    transport: ITCPTransport
+    transport: IFlowTransport
 
     def __init__(self, site: GatewaySite) -> None:
         self._site = site
@@ -315,7 +315,7 @@ class Http1Channel(Protocol):
             self.transport.write(data)
 
     def abort(self) -> None:
-        """See `IDownstream.abort`. Only where the end of the connection would look like the end of the body is it reset."""
+        """See `IDownstream.abort`. It is reset only where its end would look like the end of the body."""
         exchange = self._exchange
         self._flush_answer()
         if exchange is not None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
-from twisted.web.iweb import IRequest
 from zope.interface import implementer
 
 from apigateway.errors import CLIENT_GONE
@@ -50,8 +49,8 @@ class RequestDownstream:
 
     exchange: Exchange
 
-    def __init__(self, request: IRequest, now: Callable[[], float]) -> None:
-        self._request: Any = request
+    def __init__(self, request: Any, now: Callable[[], float]) -> None:
+        self._request = request
         self._now = now
         self._over = self._held = self._finished = False
         request.notifyFinish().addErrback(self._lost)

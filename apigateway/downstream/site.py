@@ -40,6 +40,8 @@ class GatewaySite(Site):
     request id and client. `observe` gets each exchange when it is over. `now` reads the monotonic clock.
     """
 
+    noisy = False
+
     def __init__(
         self,
         resource: IResource,
@@ -60,7 +62,7 @@ class GatewaySite(Site):
         self.channels: set[Http1Channel] = set()
         self._log = Logger(namespace="apigateway.downstream")
 
-    def buildProtocol(self, addr: IAddress) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]  # a Site says HTTPChannel
         """A channel for a new connection."""
         return Http1Channel(self)
 
@@ -68,7 +70,8 @@ class GatewaySite(Site):
         """Look up a stock request in the tree that its exchange began with."""
         request.site = self
         request.sitepath = list(request.prepath)
-        return getChildForRequest(request.root, request)
+        resource: IResource = getChildForRequest(request.root, request)
+        return resource
 
     def channel_opened(self, channel: Http1Channel) -> None:
         """A connection is there; above the bound it is cut."""

@@ -33,7 +33,7 @@ MAX_BODY = 10 * 1024 * 1024
 
 
 class _Request(server.Request):
-    """A stock request that knows its exchange, and leaves `Server` out."""
+    """A stock request that knows its exchange, and the tree that it began with."""
 
     exchange: Exchange
     root: IResource
@@ -41,7 +41,6 @@ class _Request(server.Request):
     def process(self) -> None:
         self.defaultContentType = None
         super().process()
-        self.responseHeaders.removeHeader(b"server")
 
 
 class PullProducer:
@@ -174,6 +173,7 @@ class StockRequest:
         exchange = self._exchange
         if self._over:
             return
+        headers.removeHeader(b"server")  # twisted.web sets it before the Resource is asked
         pairs = [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
         length = headers.getRawHeaders(b"content-length")
         exchange.status = int(code)

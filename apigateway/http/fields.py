@@ -110,4 +110,5 @@ def response_fields(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
     return kept
 
 
-_RESPONSE_DROP = HOP_BY_HOP | FRAMING
+# The exchange has one request id, and the gateway tells it.
+_RESPONSE_DROP = HOP_BY_HOP | FRAMING | {b"x-request-id"}

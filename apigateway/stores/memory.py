@@ -41,21 +41,16 @@ SWEEP_KEYS = 1024
 class MemoryRateLimiter:
     """Admits at most `limit` requests of a key in any `window_s` seconds: in [t, t + window_s) for whatever t.
 
-    Remembers at most `max_keys` keys. Beyond that, and where the windows of very many keys are more finely divided than
-    memory is meant for, the key that was not seen for the longest time is forgotten; above 16 thousand keys,
-    one of those that were not. Keys without a request within the window are forgotten by `sweep`.
+    Remembers at most `max_keys` keys, and at most `CELLS_A_KEY` cells for each of them on average; beyond that, those
+    keys are forgotten that were not seen for the longest time (above 16 thousand keys, nearly so). Keys without
+    anything left in their window are forgotten by `sweep`. `recent_keys` of the keys are kept ready for use.
 
     Times are seconds of one monotonic clock and must not decrease from call to call. Raises `ValueError` for a limit
     below 1, a window that isn't above 0, or fewer keys than 1.
     """
 
-    __slots__ = (
-        "limit", "window_s", "max_keys", "max_cells", "_width", "_recent", "_recent_room",
-        "_shards", "_packed_keys", "_packed_cells", "_batch", "_cursor",
-    )  # fmt: skip
-
-    def __init__(self, limit: int, window_s: float, max_keys: int = 1_000_000) -> None:
-        if limit < 1 or not window_s > 0 or max_keys < 1:
+    def __init__(self, limit: int, window_s: float, max_keys: int = 1_000_000, recent_keys: int = RECENT_KEYS) -> None:
+        if limit < 1 or not window_s > 0 or min(max_keys, recent_keys) < 1:
             raise ValueError(f"no such limit: {limit} in {window_s} s for {max_keys} keys")
         self.limit = limit
         self.window_s = window_s
@@ -63,7 +58,7 @@ class MemoryRateLimiter:
         self.max_cells = max_keys * CELLS_A_KEY
         self._width = cell_width(limit, window_s)
         self._recent: OrderedDict[str, Cells] = OrderedDict()
-        self._recent_room = min(max_keys, RECENT_KEYS)
+        self._recent_room = min(max_keys, recent_keys)
         # A power of two, so that the low bits of a key's hash name its shard.
         self._shards: list[dict[str, bytes]] = [{} for _ in range(1 << (max_keys // KEYS_A_SHARD).bit_length())]
         self._packed_keys = self._packed_cells = 0
@@ -90,7 +85,6 @@ class MemoryRateLimiter:
         total = cells[0]
         if total >= limit:
             return False, 0, wait_until_left(cells[2], now, window)
-        # A cell that has left takes no more requests either: `until` is in the past then.
         if now < cells[1]:
             cells[-2] = now
             cells[-1] += 1
@@ -107,9 +101,13 @@ class MemoryRateLimiter:
         if cells is None:
             return True, self.limit, 0.0
         forget_left(cells, now, self.window_s)
+        if not cells[0]:
+            del self._recent[key]
+            return True, self.limit, 0.0
         remaining = self.limit - cells[0]
-        wait = wait_until_left(cells[2], now, self.window_s) if len(cells) > 2 else 0.0
-        return remaining > 0, remaining, wait
+        if remaining <= 0:
+            return False, 0, wait_until_left(cells[2], now, self.window_s)
+        return True, remaining, self.window_s - (now - cells[2])
 
     def tracked(self) -> int:
         return len(self._recent) + self._packed_keys
@@ -137,12 +135,12 @@ class MemoryRateLimiter:
         self._recent[key] = cells
         if len(self._recent) > self._recent_room:
             key, cells = self._recent.popitem(last=False)
-            if self.max_keys > RECENT_KEYS:
+            if self.max_keys > self._recent_room:
                 self._pack(key, cells, now)
 
     def _pack(self, key: str, cells: Cells, now: float) -> None:
         forget_left(cells, now, self.window_s)
-        if len(cells) == 2:
+        if not cells[0]:
             return
         packed = pack(cells)
         self._shards[hash(key) & (len(self._shards) - 1)][key] = packed
@@ -170,7 +168,7 @@ class MemoryRateLimiter:
         recent, forgotten = self._recent, 0
         while recent and forgotten < budget:
             cells = recent[next(iter(recent))]
-            if len(cells) > 2 and not has_left(cells[-2], now, self.window_s):
+            if not has_left(cells[-2], now, self.window_s):
                 break
             recent.popitem(last=False)
             forgotten += 1

@@ -11,7 +11,6 @@ little is counted; it holds requests of at most a sixteenth of a window, so not 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import cache
 from math import inf, nextafter
 from struct import Struct
@@ -40,8 +39,12 @@ def cell_end(now: float, width: float) -> float:
 def has_left(moment: float, now: float, window: float) -> bool:
     """Whether `moment` is a whole window or more ago, by exact arithmetic and not as rounded."""
     gap = now - moment
-    # A rounded difference is on the same side of `window` as the true one, unless it is equal to it.
-    return gap > window or (gap == window and Fraction(now) - Fraction(moment) >= Fraction(window))
+    if gap != window:
+        # A rounded difference is on the same side of `window` as the true one, unless it is equal to it.
+        return gap > window
+    # What the rounding took away, which is itself exact (Knuth, The Art of Computer Programming 2, §4.2.2, theorem B).
+    back = gap - now
+    return (now - (gap - back)) - (moment + back) >= 0.0
 
 
 def forget_left(cells: Cells, now: float, window: float) -> None:
@@ -50,6 +53,8 @@ def forget_left(cells: Cells, now: float, window: float) -> None:
     while end < len(cells) and has_left(cells[end], now, window):
         cells[0] -= cells[end + 1]
         end += 2
+    if end == len(cells):
+        cells[1] = now
     del cells[2:end]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
@@ -16,6 +16,30 @@ if TYPE_CHECKING:
 
 STOP_WAIT = 2.0
 REPORT_EVERY = 60.0
+
+
+class AccessLogOptions(Protocol):
+    """The access log, as the configuration has it."""
+
+    @property
+    def file(self) -> str:
+        """A path, or "-" for standard output."""
+
+    @property
+    def format(self) -> str:
+        """One of `FORMATS`."""
+
+    @property
+    def query(self) -> str:
+        """One of `QUERY_RULES`."""
+
+    @property
+    def rotate(self) -> int:
+        """The size in bytes that a file does not exceed."""
+
+    @property
+    def keep(self) -> int:
+        """How many old files stay."""
 
 
 class AccessLog:
@@ -88,15 +112,7 @@ class AccessLog:
             )
 
 
-def access_log(
-    *,
-    file: str,
-    format: str,
-    query: str,
-    rotate: int,
-    keep: int,
-    now: Callable[[], float],
-    wall: Callable[[], float],
-) -> AccessLog:
-    """The access log that a configuration asks for; the names are those of its keys."""
-    return AccessLog(Writer(sink_for(file, rotate, keep)), format, query, now, wall)
+def access_log(options: AccessLogOptions, now: Callable[[], float], wall: Callable[[], float]) -> AccessLog:
+    """The access log that a configuration asks for."""
+    writer = Writer(sink_for(options.file, options.rotate, options.keep))
+    return AccessLog(writer, options.format, options.query, now, wall)

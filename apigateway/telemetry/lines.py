@@ -49,8 +49,8 @@ def _rfc3339_second(second: int) -> str:
 
 def rfc3339(seconds: float) -> str:
     """A time of day, in seconds since 1970, in UTC with milliseconds."""
-    second = int(seconds)
-    return f"{_rfc3339_second(second)}.{int((seconds - second) * 1000):03d}Z"
+    second, millisecond = divmod(int(seconds * 1000 + 0.5), 1000)
+    return f"{_rfc3339_second(second)}.{millisecond:03d}Z"
 
 
 @lru_cache(64)

@@ -111,20 +111,24 @@ class MemoryConnector:
         if network.swallows(self.host, self.port):
             return False
         listener = network.listener(self.host, self.port)
-        protocol = listener and listener.factory.buildProtocol(address(self._source, 0))
-        if listener is None or protocol is None:
+        if listener is None:
             self._fail(ConnectionRefusedError())
-            return True
-        self._stop_timer()
-        network.connecting.remove(self)
-        self.link = network.link(self._source, address(self.host, self.port))
-        mine = self.factory.buildProtocol(self.link.client.getPeer())
-        if mine is None:
-            self.link.client.abortConnection()
-            return True
-        self.link.server.open(protocol)
-        self.link.client.open(mine)
+        else:
+            self._stop_timer()
+            network.connecting.remove(self)
+            self._open(listener.factory)
         return True
+
+    def _open(self, server_factory: IProtocolFactory) -> None:
+        self.link = link = self._network.link(self._source, self.getDestination())
+        server = server_factory.buildProtocol(link.server.getPeer())
+        client = self.factory.buildProtocol(link.client.getPeer())
+        if server is None or client is None:
+            self._network.links.remove(link)
+            self.factory.clientConnectionFailed(self, Failure(ConnectionRefusedError()))
+            return
+        link.server.open(server)
+        link.client.open(client)
 
     def _stop_timer(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -183,10 +187,10 @@ class MemoryReactor(MemoryReactorClock):
     """The reactor to give to what is tested. Time passes with `MemoryNetwork.advance`."""
 
     def __init__(self, network: MemoryNetwork) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
         self._network = network
         self._next_port = _EPHEMERAL
-        self.nameResolver = MemoryResolver(network.hosts)
+        self.nameResolver = self._names = MemoryResolver(network.hosts)
 
     def ephemeral_port(self) -> int:
         """A port that nobody has had yet."""
@@ -208,7 +212,7 @@ class MemoryReactor(MemoryReactorClock):
         bindAddress: tuple[str, int] | None = None,
     ) -> IConnector:
         """See `IReactorTCP.connectTCP`."""
-        found = self.nameResolver.addresses(host)
+        found = self._names.addresses(host)
         source = bindAddress[0] if bindAddress else self._network.address
         connector = MemoryConnector(self._network, found[0] if found else host, port, factory, timeout, source)
         connector.connect()

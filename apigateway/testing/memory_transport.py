@@ -1,7 +1,8 @@
 """Connections in memory: two transports and the pipes between them, moved step by step.
 
 Behaves as TCP through Twisted does where it matters to protocols: nothing is delivered inside of `write`, buffers are
-bounded by back-pressure, an end of stream is read after the data before it, and a reader that is paused notices nothing.
+bounded by back-pressure, an end of stream is read after the data before it, a paused reader notices nothing, and who
+writes to a closed end is reset.
 Knows no clock, no names and no listeners.
 """
 
@@ -15,8 +16,8 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.interfaces import (
     IConsumer,
     IHalfCloseableProtocol,
+    IProducer,
     IProtocol,
-    IPullProducer,
     IPushProducer,
     ITCPTransport,
 )
@@ -38,13 +39,13 @@ def address(host: str, port: int) -> Address:
 
 
 class _Pipe:
-    """What is on its way in one direction: bytes, and whether the end follows or the connection was reset."""
+    """What is on its way in one direction: bytes, then perhaps the end or a reset. `deserted`: nobody will read it."""
 
-    __slots__ = ("data", "ended", "reset")
+    __slots__ = ("data", "deserted", "ended", "reset")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.ended = self.reset = False
+        self.ended = self.reset = self.deserted = False
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
@@ -137,7 +138,7 @@ class MemoryTransport:
 
     # IConsumer.
 
-    def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Tell a producer when to go on and, if it streams, when to stop."""
         if self.producer is not None:
             raise RuntimeError(f"{self!r} has a producer already")
@@ -191,14 +192,19 @@ class MemoryTransport:
         if moved:
             self._outgoing.data += self._unsent[:room]
             del self._unsent[:room]
+            if self._outgoing.deserted:
+                self._incoming.reset = True
         if self._unsent:
             return moved
         return self._drained() or moved
 
     def _drained(self) -> bool:
         """All has left: producers go on, or the end follows."""
-        if self.producer is not None and (self._producer_paused or not self._streaming):
+        if self._producer_paused:
             self._producer_paused = False
+            self.producer.resumeProducing()
+            return True
+        if self.producer is not None and not self._streaming:
             self.producer.resumeProducing()
             return bool(self._unsent) or self.producer is None
         if self.disconnecting:
@@ -216,12 +222,12 @@ class MemoryTransport:
         incoming = self._incoming
         if not self.connected or not self._reading or self._read_over:
             return False
-        if incoming.reset:
-            self.lose(ConnectionLost())
-        elif incoming.data:
+        if incoming.data:
             data = bytes(incoming.data)
             incoming.data.clear()
             self.protocol.dataReceived(data)
+        elif incoming.reset:
+            self.lose(ConnectionLost())
         elif incoming.ended:
             self._read_end()
         else:
@@ -241,7 +247,7 @@ class MemoryTransport:
         if not self.connected:
             return
         self.connected = False
-        self.disconnecting = True
+        self.disconnecting = self._incoming.deserted = True
         self._unsent.clear()
         producer = self.producer
         self.unregisterProducer()

@@ -1,4 +1,4 @@
-"""Makes TCP connections to one address of a service: resolves its name, tries its addresses in turn, in bounded time."""
+"""Makes TCP connections to one target: resolves its name, tries its addresses in turn, in bounded time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.error import TimeoutError as TimedOut
-from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.interfaces import IAddress, IConnector, IReactorTime
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
 
@@ -21,29 +21,47 @@ ConnectTCP = Callable[[str, int, ClientFactory[Any], float], IConnector]
 class Dialer:
     """Connects protocols to `host`:`port`. A call takes the protocol to build, and whom to tell when that failed.
 
-    `timeout_s` bounds the tries at all addresses of the name together.
+    `timeout_s` bounds the look-up and the tries at all addresses of the name together.
     """
 
     def __init__(
-        self, host: str, port: int, timeout_s: float, resolve: Resolve, connect: ConnectTCP, now: Callable[[], float]
+        self,
+        host: str,
+        port: int,
+        timeout_s: float,
+        resolve: Resolve,
+        connect: ConnectTCP,
+        clock: IReactorTime,
+        now: Callable[[], float],
     ) -> None:
         self._host = host
         self._port = port
         self._timeout_s = timeout_s
         self._resolve = resolve
         self._connect = connect
+        self._clock = clock
         self._now = now
 
     def __call__(self, build: Callable[[], Protocol], failed: Callable[[GatewayError], None]) -> None:
         """Begin to connect. The protocol's `connectionMade` tells of success."""
+        deadline = self._now() + self._timeout_s
         addresses = self._resolve(self._host)
         if isinstance(addresses, Deferred):
-            addresses.addCallbacks(lambda found: self._try(found, build, failed), lambda why: failed(_unresolved(why)))
+            addresses.addTimeout(self._timeout_s, self._clock)
+            addresses.addCallbacks(
+                lambda found: self._try(found, deadline, build, failed), lambda why: failed(_unresolved(why))
+            )
         else:
-            self._try(addresses, build, failed)
+            self._try(addresses, deadline, build, failed)
 
-    def _try(self, addresses: tuple[str, ...], build: Callable[[], Protocol], failed: Callable[[GatewayError], None]) -> None:
-        tries = _Tries(addresses, self._port, self._now() + self._timeout_s, self._connect, self._now)
+    def _try(
+        self,
+        addresses: tuple[str, ...],
+        deadline: float,
+        build: Callable[[], Protocol],
+        failed: Callable[[GatewayError], None],
+    ) -> None:
+        tries = _Tries(addresses, self._port, deadline, self._connect, self._now)
         tries.begin(build, failed)
 
 
@@ -79,7 +97,7 @@ class _Tries(ClientFactory[Protocol]):
         else:
             self._connect(self._addresses.pop(0), self._port, self, left_s)
 
-    def buildProtocol(self, addr: IAddress) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return self._build()
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:

@@ -22,11 +22,11 @@ from apigateway.errors import (
     Side,
 )
 from apigateway.exchange import Exchange
-from apigateway.http.answers import Answer
 from apigateway.http.dates import with_date
 from apigateway.http.fields import response_fields
 from apigateway.http.heads import ResponseHead
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IUpstream
+from apigateway.upstream.fallback import can_fall_back, fall_back
 from apigateway.upstream.nobody import NOBODY
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.retry import may_repeat
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from apigateway.upstream.target import Target
 
 NEVER = float("inf")
-_REPLACED_BY_FALLBACK = frozenset((502, 503, 504))
 _TOO_LATE = {
     CONNECT_TIMEOUT: "No connection to the service was to be had in time.",
     RESPONSE_TIMEOUT: "The service did not begin to answer in time.",
@@ -153,25 +152,28 @@ class Forward:
             raise error
         now = self._service.now()
         target, attempt, exchange = self._target, self._attempt, self.exchange
-        reused = attempt is not None and attempt.reused
-        repeatable = not exchange.status and may_repeat(
-            error, exchange.head.method, reused, self._body_touched, sent=attempt is not None
-        )
-        if repeatable and reused and not self._repeated and target is not None:
+        if exchange.status or not may_repeat(
+            error, exchange.head.method, reused=True, body_touched=self._body_touched, sent=attempt is not None
+        ):
+            self._over(error, now)
+            self._give_up(error)
+        elif attempt is not None and attempt.reused and not self._repeated and target is not None:
             # The service closed an idle connection just when it was taken: that is no failure of either.
             self._repeated = True
             permit, self._permit = self._permit, 0
             self._over(None, now)
             self._lease(target, permit, now, fresh=True)
-            return
-        self._over(error, now)
-        if repeatable and exchange.attempts <= self._service.retries and self._service.budget.withdraw(now):
-            self._retry(error, now)
         else:
-            self._give_up(error)
+            self._over(error, now)
+            self._retry(error, now)
 
     def _retry(self, error: GatewayError, now: float) -> None:
-        """At another target; where there is none the first failure stands."""
+        """At another target, within the budget; otherwise the failure stands."""
+        service = self._service
+        affordable = self.exchange.attempts <= service.retries and len(service.targets) > 1
+        if not affordable or not service.budget.withdraw(now):
+            self._give_up(error)
+            return
         for target in self._candidates:
             permit = target.breaker.allows(now) if target.breaker is not None else 1
             if permit:
@@ -182,31 +184,17 @@ class Forward:
     def _give_up(self, error: GatewayError) -> None:
         exchange = self.exchange
         self._leave()
-        if not exchange.status and error.cause.status in _REPLACED_BY_FALLBACK and self._fall_back():
+        if not exchange.status and can_fall_back(
+            self._service.fallback, exchange, error.cause.status, self._body_touched
+        ):
             exchange.cause = error.cause
+            fall_back(self._service.fallback, exchange, self._plan)
         else:
             exchange.fail(error)
 
     def _leave(self) -> None:
         self.deadline = NEVER
         self._service.active.discard(self)
-
-    def _fall_back(self) -> bool:
-        """Answer from what stands in for the service; False where nothing does, or can any more."""
-        fallback, exchange = self._service.fallback, self.exchange
-        if fallback is None or exchange.fallback:
-            return False
-        if isinstance(fallback, Answer):
-            exchange.fallback = True
-            exchange.extra.append((b"X-Gateway-Fallback", b"static"))
-            exchange.answer(fallback)
-            return True
-        if self._body_touched:
-            return False
-        exchange.fallback = True
-        exchange.extra.append((b"X-Gateway-Fallback", fallback.name.encode()))
-        fallback.forward(exchange, self._plan)
-        return True
 
     def expired(self) -> None:
         """The present step has taken too long."""
@@ -304,7 +292,11 @@ class Forward:
         exchange.answered = now = self._service.now()
         if status >= 500:
             self._settle_failure(f"status {status}", now)
-            if status in _REPLACED_BY_FALLBACK and self._replace():
+            if can_fall_back(self._service.fallback, exchange, status, self._body_touched):
+                self._cancel_attempt()
+                self._over(None, now)
+                self._leave()
+                fall_back(self._service.fallback, exchange, self._plan)
                 return
         elif self._permit and self._target is not None and self._target.breaker is not None:
             self._settle_probe(now)
@@ -328,16 +320,6 @@ class Forward:
         if breaker is not None and breaker.state != "closed":
             breaker.success(self._permit, now)
             self._permit = 0
-
-    def _replace(self) -> bool:
-        """The service's own failure gives way to the fallback, where there is one."""
-        fallback = self._service.fallback
-        if fallback is None or self.exchange.fallback or (self._body_touched and not isinstance(fallback, Answer)):
-            return False
-        self._cancel_attempt()
-        self._over(None, self._service.now())
-        self._leave()
-        return self._fall_back()
 
     def data(self, data: bytes) -> None:
         """See `IAttemptReceiver.data`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -16,7 +16,7 @@ from zope.interface import implementer
 from apigateway.errors import CONNECTION_LOST, GatewayError
 from apigateway.http.heads import CHUNKED
 from apigateway.http.response_reader import ResponseReader
-from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver
+from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IFlowTransport
 
 if TYPE_CHECKING:
     from apigateway.upstream.native_transport import NativeTransport
@@ -29,7 +29,7 @@ _EXPECT_A_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 class NativeConnection(Protocol):
     """A connection of a pool; while it is on loan, the attempt that it is on loan for."""
 
-    transport: ITCPTransport
+    transport: IFlowTransport
 
     def __init__(self, pool: NativeTransport) -> None:
         self._pool = pool

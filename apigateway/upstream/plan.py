@@ -95,5 +95,3 @@ def _forwarded(exchange: Exchange, peer: bytes, host: bytes) -> bytes:
     element = b'for=%b;host="%b";proto=%b' % (node, host, b"https" if exchange.secure else b"http")
     before = exchange.head.special.get(b"forwarded") if exchange.trusted else None
     return element if before is None else before + b", " + element
-
-

@@ -11,7 +11,6 @@ from http.cookiejar import DefaultCookiePolicy
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -62,21 +61,27 @@ def _status(response: IResponse) -> Deferred[int]:
     return discard.over.addCallback(lambda _: response.code)
 
 
-def _sentence(failure: Failure, timeout: float) -> Failure:
+def _sentence(failure: Failure) -> Failure:
     """Turn what Twisted raises into a `ProbeError`; a probe that its owner cancelled stays cancelled."""
-    if failure.check(CancelledError, ProbeError):
+    if failure.check(ProbeError):
         return failure
-    if failure.check(DeferredTimeoutError):
-        return Failure(ProbeError(f"no answer within {timeout:g} s"))
     reasons = getattr(failure.value, "reasons", None) or [failure]
-    messages = [reason.getErrorMessage() or repr(reason.value) for reason in reasons]
-    return Failure(ProbeError("; ".join(messages)))
+    if any(reason.check(CancelledError) for reason in reasons):
+        return Failure(CancelledError())
+    return Failure(ProbeError("; ".join(reason.getErrorMessage() or repr(reason.value) for reason in reasons)))
 
 
-def treq_probe(reactor: IReactorTime, pool: HTTPConnectionPool) -> Callable[[str, float], Deferred[int]]:
+def _too_late(result: object, timeout: float) -> Failure:
+    return Failure(ProbeError(f"no answer within {timeout:g} s"))
+
+
+def treq_probe(
+    reactor: IReactorTime, pool: HTTPConnectionPool, clock: IReactorTime | None = None
+) -> Callable[[str, float], Deferred[int]]:
     """A probe over the connections of `pool`: called with a URL and a time limit in seconds, it tells the status.
 
-    The time limit is for the whole answer. Redirects are not followed, cookies not kept. Fails with `ProbeError`.
+    The time limit is for the whole answer, and runs on `clock`, or else the reactor. Redirects are not followed,
+    cookies not kept. What a probe gives fails with `ProbeError`.
     """
     client = HTTPClient(Agent(reactor, pool=pool), IndexableCookieJar(DefaultCookiePolicy(allowed_domains=())))
 
@@ -89,7 +94,7 @@ def treq_probe(reactor: IReactorTime, pool: HTTPConnectionPool) -> Callable[[str
             reactor=reactor,  # type: ignore[arg-type]  # the interface that treq names is private to it
         )
         status = asked.addCallback(_status)
-        status.addTimeout(timeout, reactor)
-        return status.addErrback(_sentence, timeout)
+        status.addTimeout(timeout, clock or reactor, _too_late)
+        return status.addErrback(_sentence)
 
     return probe

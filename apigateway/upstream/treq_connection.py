@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import Protocol as Shape
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocolFactory, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
@@ -55,7 +55,7 @@ class TreqConnection(Protocol):
         self.exchanges = 0
         self.keep = True
         self.ended_cleanly = False
-        self.ready: Deferred[Any] = Deferred(lambda _: self.drop())
+        self.ready: Deferred[Any] = Deferred(self._give_up)
         self._secure = secure
         self._gone = gone
         self._reader: ResponseReader | None = None
@@ -81,6 +81,10 @@ class TreqConnection(Protocol):
         if not self.is_lost:
             self._end(Failure(ConnectionAborted()))
             self.transport.abortConnection()
+
+    def _give_up(self, ready: Deferred[Any]) -> None:
+        ready.errback(CancelledError())
+        self.drop()
 
     # The protocol.
 
@@ -120,8 +124,8 @@ class TreqConnection(Protocol):
         for status, fields in interim:
             watcher.interim_read(status, fields)
         if reader.error is not None:
-            self.drop()
             watcher.head_refused(reader.error)
+            self.drop()
             return False
         if reader.status:
             self._reader = None

@@ -62,7 +62,7 @@ def _endpoint(reactor: Any, url: str, timeout_s: float, policy: IPolicyForHTTPS)
     kind = TCP4ClientEndpoint if isIPAddress(host) else TCP6ClientEndpoint if isIPv6Address(host) else HostnameEndpoint
     endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout_s)
     if secure:
-        endpoint = wrapClientTLS(policy.creatorForNetloc(host.encode("idna"), port), endpoint)
+        endpoint = wrapClientTLS(policy.creatorForNetloc(host.encode("idna"), port), endpoint, reactor)
     return endpoint, secure
 
 

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from apigateway.interfaces import IExchangeObserver
-from apigateway.telemetry.access_log import AccessLog
+from apigateway.telemetry.access_log import AccessLogOptions, access_log
 from apigateway.telemetry.lag import LagMeter
 from apigateway.telemetry.statistics import Statistics
 
@@ -29,15 +29,17 @@ MOST_PENDING = 10_000
 class Telemetry:
     """Hands exchanges that are over to the statistics and the access log, `FLUSH_EVERY` seconds apart.
 
-    `clock` runs the timers, `now` is the monotonic clock of the exchanges. `access_log` None writes none.
+    `clock` runs the timers and tells the time of day, `now` is the monotonic clock of the exchanges. Without
+    `options` there is no access log.
     """
 
     log = Logger(namespace="apigateway.telemetry")
 
-    def __init__(self, clock: IReactorTime, now: Callable[[], float], access_log: AccessLog | None) -> None:
+    def __init__(self, options: AccessLogOptions | None, clock: IReactorTime, now: Callable[[], float]) -> None:
         self.statistics = Statistics(now)
         self.lag = LagMeter(clock, now)
-        self.access_log = access_log
+        self.wall = clock.seconds
+        self.access_log = access_log(options, now, clock.seconds) if options is not None else None
         self._pending: list[Exchange] = []
         self._flushing = LoopingCall(self.flush)
         self._flushing.clock = clock
@@ -76,11 +78,11 @@ class Telemetry:
         batch, self._pending = self._pending, []
         if batch:
             self._guarded(lambda: self.statistics.add(batch))
-        access_log = self.access_log
-        if access_log is not None:
+        log = self.access_log
+        if log is not None:
             if batch:
-                self._guarded(lambda: access_log.write(batch))
-            access_log.report_trouble()
+                self._guarded(lambda: log.write(batch))
+            log.report_trouble()
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:

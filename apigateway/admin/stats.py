@@ -1,0 +1,77 @@
+"""`/gateway/stats`: what was counted, and the present state of services and process, as values for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apigateway import __version__
+from apigateway.admin.health import breaker_state, service_status
+from apigateway.admin.view import View
+from apigateway.telemetry.lines import rfc3339
+from apigateway.telemetry.memory import resident_bytes
+from apigateway.telemetry.report import report
+from apigateway.upstream.service import Service
+from apigateway.upstream.target import Target
+
+
+def stats(view: View) -> dict[str, Any]:
+    """The whole page."""
+    telemetry = view.telemetry
+    telemetry.flush()
+    statistics, wall = telemetry.statistics, telemetry.wall()
+    uptime = statistics.uptime()
+    minute, tallies = statistics.last_minute()
+    return {
+        "version": __version__,
+        "time": rfc3339(wall),
+        "started": rfc3339(wall - uptime),
+        "uptime_s": round(uptime, 3),
+        "process": _process(view),
+        "services": {name: _service(one, view) for name, one in view.snapshot().services.items()},
+        "since_start": report(statistics.since_start(), uptime),
+        "last_minute": report(tallies, minute),
+    }
+
+
+def _process(view: View) -> dict[str, Any]:
+    lag = view.telemetry.lag
+    return {
+        "in_flight": sum(service.in_flight for service in view.snapshot().services.values()),
+        "limiter_clients": view.limiter_clients(),
+        "memory_bytes": resident_bytes(),
+        "event_loop_lag_ms": {"last": _milliseconds(lag.last), "max": _milliseconds(lag.worst())},
+        "access_log_lost_lines": view.telemetry.lost_lines(),
+    }
+
+
+def _service(service: Service, view: View) -> dict[str, Any]:
+    return {
+        "status": service_status(service),
+        "in_flight": service.in_flight,
+        "targets": {target.url: _target(target, view) for target in service.targets},
+    }
+
+
+def _target(target: Target, view: View) -> dict[str, Any]:
+    return {
+        "health": target.health.describe(view.now()),
+        "breaker": _breaker(target, view),
+        "in_flight": target.in_flight,
+        "attempts": target.attempts,
+        "failures": target.failures,
+        "pool": target.transport.statistics(),
+    }
+
+
+def _breaker(target: Target, view: View) -> dict[str, Any] | None:
+    """What the breaker tells, and with each change the time of day when it came about."""
+    if target.breaker is None:
+        return None
+    described = target.breaker.describe(view.now())
+    wall = view.telemetry.wall()
+    changes = [{**change, "time": rfc3339(wall - change["ago_s"])} for change in described["changes"]]
+    return {**described, "state": breaker_state(target), "changes": changes}
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,28 @@
+"""What the pages look at: the runtime, as functions that tell its present state. Knows no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from apigateway.routing.snapshot import Snapshot
+from apigateway.telemetry.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The runtime as the pages see it.
+
+    `snapshot` tells the current one, `stopping` whether the gateway has begun to stop, `limiter_clients` how many
+    clients the rate limiters remember. `now` is the monotonic clock of the runtime, in seconds. Clients in `allow`
+    may see `/gateway/…`, and so may whoever knows `token`; None is a token that nobody knows.
+    """
+
+    snapshot: Callable[[], Snapshot]
+    telemetry: Telemetry
+    now: Callable[[], float]
+    stopping: Callable[[], bool]
+    limiter_clients: Callable[[], int]
+    allow: tuple[IPv4Network | IPv6Network, ...]
+    token: str | None = field(default=None, repr=False)

@@ -1,0 +1,37 @@
+"""The catalogue of policies and their order. Knows how to list them, not what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from apigateway.policies.content_types import content_types
+from apigateway.policies.cors import cors
+from apigateway.policies.policy import Policy, PolicyTools
+from apigateway.policies.rate_limit import rate_limit
+from apigateway.policies.request_headers import request_headers
+from apigateway.policies.required_headers import required_headers
+from apigateway.policies.response_headers import response_headers
+from apigateway.policies.security_headers import security_headers
+from apigateway.policies.size_limit import size_limit
+
+if TYPE_CHECKING:
+    from apigateway.config import model
+
+CATALOGUE: tuple[Callable[[model.Policies, PolicyTools], Policy | None], ...] = (
+    security_headers,  # first: what the others refuse carries these fields too
+    cors,  # before all that refuses, so that pages can read why; preflights are answered here, and count nowhere
+    size_limit,  # needs nothing but a number, and spares what is too large the rest
+    rate_limit,  # before whatever takes time to check
+    content_types,  # validation, of requests that are within their limits
+    required_headers,
+    request_headers,  # after the checks: these are about what the client sent
+    response_headers,
+)
+"""Each makes a policy of a route's options, or None where these leave it off."""
+
+
+def compile_policies(options: model.Policies, tools: PolicyTools) -> tuple[Policy, ...]:
+    """The policies of one route, in order."""
+    made = (factory(options, tools) for factory in CATALOGUE)
+    return tuple(policy for policy in made if policy is not None)

@@ -1,0 +1,58 @@
+"""What a policy is: a name, and what it does with requests and with answers. Knows no policy in particular.
+
+The contract of the request side: None lets the exchange go on, an `Answer` stops it there, and so does a `GatewayError`
+that is raised; a `Deferred` is one of these later. Fields that every answer to the exchange must carry, the gateway's
+own ones too, go into `exchange.extra`. The response side sees the answers of services only, and changes their heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from apigateway.config import model
+    from apigateway.exchange import Exchange
+    from apigateway.http.answers import Answer
+    from apigateway.http.heads import ResponseHead
+    from apigateway.interfaces import IRateLimiter
+
+Verdict: TypeAlias = Union["Answer", "Deferred[Answer | None]", None]
+RequestSide: TypeAlias = Callable[["Exchange"], Verdict]
+ResponseSide: TypeAlias = Callable[["Exchange", "ResponseHead"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One rule of one route, ready for use. A side that is None costs nothing."""
+
+    name: str
+    on_request: RequestSide | None = None
+    on_response: ResponseSide | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTools:
+    """What policies are made with, besides their options.
+
+    `limiter` finds the state of a rate limit by its name within the route; that state outlives the policy. `now` is
+    the monotonic clock, in seconds.
+    """
+
+    service: str
+    route: str
+    limiter: Callable[[str, model.RateLimit], IRateLimiter]
+    now: Callable[[], float]
+
+
+def request_side(policies: Iterable[Policy]) -> tuple[RequestSide, ...]:
+    """What is done with each request, in order."""
+    return tuple(policy.on_request for policy in policies if policy.on_request)
+
+
+def response_side(policies: Iterable[Policy]) -> tuple[ResponseSide, ...]:
+    """What is done with each answer: the last to see the request is the first to see the answer."""
+    return tuple(policy.on_response for policy in reversed(tuple(policies)) if policy.on_response)

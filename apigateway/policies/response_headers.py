@@ -1,0 +1,33 @@
+"""Policy: fields of services' answers that the client sees otherwise, or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from apigateway.policies.field_rules import encoded, lower_names, without
+from apigateway.policies.policy import Policy, PolicyTools
+
+if TYPE_CHECKING:
+    from apigateway.config import model
+    from apigateway.exchange import Exchange
+    from apigateway.http.heads import ResponseHead
+
+TELLTALE = frozenset((b"server", b"x-powered-by"))
+"""Fields that tell an attacker which software to attack."""
+
+
+def response_headers(options: model.Policies, tools: PolicyTools) -> Policy | None:
+    """Remove `remove_response` and, with `hide_server`, `TELLTALE`; replace or add `set_response`."""
+    rules = options.headers
+    added = encoded(rules.set_response)
+    removed = lower_names(rules.remove_response) | lower_names(name for name, _ in rules.set_response)
+    if rules.hide_server:
+        removed |= TELLTALE
+    if not removed:
+        return None
+
+    def change(exchange: Exchange, head: ResponseHead) -> None:
+        head.fields = fields = without(head.fields, removed)
+        fields += added
+
+    return Policy("response-headers", on_response=change)

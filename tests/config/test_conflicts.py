@@ -1,0 +1,93 @@
+"""What must not be between services."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .reading import messages, read
+
+
+def routes(*matches: str) -> str:
+    """A file with a service for each of these routes, in lines of their own."""
+    names = "abcdefgh"[: len(matches)]
+    lines = (
+        f"  {name}: {{targets: [http://x], routes: [{match}]}}\n" for name, match in zip(names, matches, strict=True)
+    )
+    return "services:\n" + "".join(lines)
+
+
+class RouteConflictTests(SynchronousTestCase):
+    """Routes that match the same."""
+
+    def test_both_are_named_with_the_line_of_the_first(self) -> None:
+        self.assertEqual(
+            messages(routes("{path: /x}", "{path: /y}", "{path: /x/}")),
+            ["services.c.routes[0]: matches every method of /x like services.a.routes[0] in line 2"],
+        )
+
+    def test_methods_that_overlap_are_named(self) -> None:
+        self.assertEqual(
+            messages(routes("{path: /x, methods: [GET, PUT]}", "{path: /x, methods: [PUT, HEAD, POST]}")),
+            ["services.b.routes[0]: matches PUT, HEAD /x like services.a.routes[0] in line 2"],
+        )
+        self.assertIn("matches PUT /x", messages(routes("{path: /x, methods: [PUT]}", "{path: /x}"))[0])
+
+    def test_methods_hosts_or_headers_may_tell_them_apart(self) -> None:
+        read(
+            routes(
+                "{path: /x, methods: [PUT]}",
+                "{path: /x, methods: [GET]}",
+                "{path: /x, host: a}",
+                "{path: /x, host: b}",
+                "{path: /x, match_headers: {X-V: 1}}",
+                "{path: /x, match_headers: {X-V: 2}}",
+            )
+        )
+
+    def test_names_of_headers_are_compared_without_case_and_order(self) -> None:
+        first, second = "{path: /x, match_headers: {A: 1, B: 2}}", "{path: /x, match_headers: {b: 2, a: 1}}"
+        self.assertEqual(len(messages(routes(first, second))), 1)
+
+    def test_a_route_that_is_wrong_itself_matches_nothing(self) -> None:
+        self.assertEqual(len(messages(routes("{path: /}", "{path: x}", "{methods: [GET]}"))), 2)
+
+    def test_the_gateways_own_pages_cannot_be_taken(self) -> None:
+        for path in ("/health", "/health/live", "/gateway", "/gateway/x"):
+            self.assertIn("the gateway's own pages", messages(routes(f"{{path: {path}}}"))[0])
+        read(routes("{path: /}", "{path: /healthy}", "{path: /x/health}", "{path: /gateways}"))
+
+
+class FallbackConflictTests(SynchronousTestCase):
+    """Fallbacks to other services."""
+
+    def conflicts(self, **fallbacks: str) -> list[str]:
+        """What is wrong with services that fall back like this."""
+        lines = (
+            f"  {name}: {{prefix: /{name}, targets: [http://x]{f', fallback: {{service: {other}}}' if other else ''}}}\n"
+            for name, other in fallbacks.items()
+        )
+        return messages("services:\n" + "".join(lines))
+
+    def test_may_form_a_chain(self) -> None:
+        self.assertEqual(self.conflicts(a="b", b="c", c=""), [])
+
+    def test_must_lead_to_a_service_that_is_there(self) -> None:
+        self.assertEqual(
+            self.conflicts(orders="a", a="order"),
+            ["services.a.fallback: there is no service 'order'; did you mean `orders`?"],
+        )
+
+    def test_must_not_lead_back(self) -> None:
+        self.assertEqual(self.conflicts(a="a"), ["services.a.fallback: services must not fall back in a circle: a → a"])
+        self.assertEqual(
+            self.conflicts(x="b", b="c", c="d", d="b"),
+            ["services.b.fallback: services must not fall back in a circle: b → c → d → b"],
+        )
+
+    def test_from_defaults_must_not_lead_to_the_service_itself(self) -> None:
+        text = """
+            defaults: {fallback: {service: a}}
+            services:
+              a: {prefix: /a, targets: [http://a]}
+              b: {prefix: /b, targets: [http://b]}
+        """
+        self.assertEqual(messages(text), ["defaults.fallback: services must not fall back in a circle: a → a"])
+        read(text.replace("/a,", "/a, fallback: false,"))

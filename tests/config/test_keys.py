@@ -1,0 +1,107 @@
+"""The catalogue of keys, and the example file that shows them all."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from twisted.trial.unittest import SynchronousTestCase
+
+from apigateway.config.given import Kind
+from apigateway.config.keys import TOP
+from apigateway.config.kinds import ListOf, Named, OneOrMany, OrFalse, Shorthand
+from apigateway.config.read import load_environment, load_file, parse_text
+from apigateway.config.tables import Table
+
+EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"
+
+
+def switched_on(text: str) -> str:
+    """The example with the settings that have no default."""
+    return re.sub(r"(?m)^( *)#(?=[a-z-])", r"\1", text)
+
+
+def tables_in(kind: Kind) -> Iterator[Table]:
+    """The tables that may stand where a kind does."""
+    if isinstance(kind, Table):
+        yield kind
+    elif isinstance(kind, (OneOrMany, Shorthand)):
+        yield kind.table
+    elif isinstance(kind, (ListOf, Named)):
+        yield from tables_in(kind.item)
+    elif isinstance(kind, OrFalse):
+        yield from tables_in(kind.kind)
+
+
+def all_tables(table: Table, seen: dict[str, Table]) -> dict[str, Table]:
+    """Every table of the catalogue by name."""
+    if table.name not in seen:
+        seen[table.name] = table
+        for key in table.keys.values():
+            for inner in tables_in(key.kind):
+                all_tables(inner, seen)
+    return seen
+
+
+TABLES = all_tables(TOP, {})
+
+
+def used(value: object, kind: Kind) -> Iterator[tuple[str, str]]:
+    """The (table, key) pairs that a YAML value uses."""
+    if isinstance(kind, OrFalse):
+        yield from used(value, kind.kind)
+    elif isinstance(kind, Named) and isinstance(value, dict):
+        for item in value.values():
+            yield from used(item, kind.item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from used(item, kind.item if isinstance(kind, ListOf) else kind)
+    elif isinstance(value, dict):
+        for table in tables_in(kind):
+            for key, inner in value.items():
+                yield table.name, key
+                yield from used(inner, table.keys[key].kind)
+
+
+class ExampleTests(SynchronousTestCase):
+    """`gateway.yaml`."""
+
+    def test_says_the_same_as_no_file_at_all(self) -> None:
+        self.assertEqual(load_file(str(EXAMPLE), {}), load_environment({}))
+
+    def test_shows_every_key(self) -> None:
+        shown = set(used(yaml.safe_load(switched_on(EXAMPLE.read_text("utf-8"))), TOP))
+        # What may also stand in `defaults`, a service or a route is shown in one of them.
+        shown_names = {name for _, name in shown}
+        layered = ("defaults", "service", "route")
+        missing = {
+            (table.name, key)
+            for table in TABLES.values()
+            for key in table.keys
+            if (key not in shown_names if table.name in layered else (table.name, key) not in shown)
+        }
+        self.assertEqual(missing, set())
+
+    def test_loads_with_every_setting_switched_on(self) -> None:
+        configuration = parse_text(switched_on(EXAMPLE.read_text("utf-8")), "gateway.yaml", {"ADMIN_TOKEN": "t"})
+        self.assertEqual([service.name for service in configuration.services], ["auth", "product", "shop", "archive"])
+        self.assertEqual(configuration.admin.token, "t")
+
+
+class CatalogueTests(SynchronousTestCase):
+    """What holds for every key."""
+
+    def test_defaults_are_written_in_a_way_that_reads_back_as_the_default(self) -> None:
+        for table in TABLES.values():
+            defaults = {name: key.default for name, key in table.keys.items() if key.default is not None}
+            if table.make is not dict and not any(key.required for key in table.keys.values()):
+                text = yaml.safe_dump({"services": {"a": {"prefix": "/a", "targets": ["http://a"]}}})
+                place = table.name if table.name in TOP.keys else f"defaults: {{{table.name}"
+                close = "" if table.name in TOP.keys else "}"
+                written = f"{text}{place}: {yaml.safe_dump(defaults, default_flow_style=True).strip()}{close}\n"
+                self.assertEqual(parse_text(written, "g", {}), parse_text(text, "g", {}), table.name)
+
+    def test_every_key_tells_its_meaning_in_a_sentence(self) -> None:
+        for table in TABLES.values():
+            for name, key in table.keys.items():
+                self.assertRegex(key.text, r"^[A-Z`…].*[.…]$", f"{table.name}.{name}")

@@ -1,0 +1,26 @@
+"""How much memory the process holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from apigateway.telemetry.memory import resident_bytes
+
+
+class ResidentBytesTests(SynchronousTestCase):
+    """The process that runs the tests."""
+
+    def test_it_grows_with_what_the_process_holds(self) -> None:
+        before = resident_bytes()
+        held = b"x" * 64 * 1024 * 1024
+        self.assertGreater(resident_bytes() - before, len(held) // 2)
+
+    def test_where_the_system_does_not_tell_the_present_it_is_the_peak(self) -> None:
+        def refuse(path: Path, encoding: str | None = None) -> str:
+            raise FileNotFoundError(path)
+
+        now = resident_bytes()
+        self.patch(Path, "read_text", refuse)
+        self.assertGreaterEqual(resident_bytes(), now // 2)

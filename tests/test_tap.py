@@ -1,0 +1,118 @@
+"""The command line of `twistd apigateway`: what it reads, what it refuses, and what it makes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python import usage
+from twisted.trial.unittest import SynchronousTestCase
+
+from apigateway.config.model import Configuration
+from apigateway.tap import Options, configuration_of, endpoint_problems
+
+FILE = """\
+listen: [tcp:9000]
+services:
+  orders:
+    prefix: /orders
+    targets: ["${ORDERS_SERVICE_URL:-http://localhost:8003}"]
+"""
+
+
+def options(*arguments: str) -> Options:
+    """The options of a command line."""
+    made = Options()
+    made.parseOptions(list(arguments))
+    return made
+
+
+class OptionsTests(SynchronousTestCase):
+    def file(self, text: str = FILE) -> str:
+        path = Path(self.mktemp())
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def configuration(self, *arguments: str, **environ: str) -> Configuration:
+        return configuration_of(options(*arguments), environ, MemoryReactorClock())
+
+    def refusal(self, *arguments: str, **environ: str) -> list[str]:
+        """The lines that a refused command line is answered with."""
+        refused = self.assertRaises(SystemExit, self.configuration, *arguments, **environ)
+        return str(refused.code).splitlines()
+
+    def test_without_a_file_the_services_come_from_the_environment(self) -> None:
+        made = self.configuration(ORDERS_SERVICE_URL="http://orders:80")
+        self.assertEqual(sorted(service.name for service in made.services), ["auth", "orders", "product"])
+
+    def test_with_a_file_only_its_services_are_there(self) -> None:
+        made = self.configuration("--config", self.file())
+        self.assertEqual([service.name for service in made.services], ["orders"])
+        self.assertEqual(made.listen, ("tcp:9000",))
+
+    def test_listen_may_be_given_several_times_and_wins_over_the_file(self) -> None:
+        made = self.configuration("-c", self.file(), "-l", "tcp:1", "--listen", "tcp:2:interface=127.0.0.1")
+        self.assertEqual(made.listen, ("tcp:1", "tcp:2:interface=127.0.0.1"))
+
+    def test_the_demo_completes_the_environment_with_its_own_services(self) -> None:
+        made = self.configuration("--demo", PRODUCT_SERVICE_URL="http://127.0.0.1:9")
+        targets = {service.name: [target.url for target in service.targets] for service in made.services}
+        self.assertEqual(targets, {"auth": ["http://127.0.0.1:8001"], "product": ["http://127.0.0.1:9"]})
+
+    def test_the_demo_does_not_take_the_place_of_a_service_of_another_machine(self) -> None:
+        (line,) = self.refusal("--demo", AUTH_SERVICE_URL="http://auth.example.com")
+        self.assertIn("AUTH_SERVICE_URL", line)
+
+    def test_every_problem_of_the_file_is_told_with_its_place(self) -> None:
+        path = self.file("services:\n  orders:\n    prefix: orders\n    target: [http://localhost:1]\n")
+        lines = self.refusal("-c", path)
+        self.assertTrue(all(line.startswith(f"{path}:") for line in lines), lines)
+        for place in (":3: services.orders.prefix: ", ":4: services.orders.target: "):
+            self.assertTrue(any(place in line for line in lines), (place, lines))
+
+    def test_a_file_that_is_not_there_is_told(self) -> None:
+        (line,) = self.refusal("-c", "/nowhere/gateway.yaml")
+        self.assertIn("/nowhere/gateway.yaml", line)
+
+    def test_an_endpoint_that_is_none_is_told_beside_the_problems_of_the_file(self) -> None:
+        lines = self.refusal("-c", self.file("services: {}"), "-l", "tpc:8000", "-l", "tcp:port=x")
+        self.assertGreater(len(lines), 2)
+        self.assertEqual([line.split(" is no endpoint")[0] for line in lines[-2:]],
+                         ["--listen: 'tpc:8000'", "--listen: 'tcp:port=x'"])  # fmt: skip
+
+    def test_an_endpoint_of_the_file_is_looked_at_too(self) -> None:
+        path = self.file(FILE.replace("tcp:9000", "tpc:9000"))
+        (line,) = self.refusal("-c", path)
+        self.assertTrue(line.startswith(f"{path}: listen: 'tpc:9000' is no endpoint"), line)
+
+    def test_looking_at_endpoints_opens_no_port(self) -> None:
+        memory = MemoryReactorClock()
+        self.assertEqual(endpoint_problems("listen", ["tcp:8000", "tcp6:8000", "unix:/nowhere"], memory), [])
+        self.assertEqual((memory.tcpServers, memory.unixServers), ([], []))
+
+    def test_a_mistake_on_the_command_line_is_told_in_one_line(self) -> None:
+        for arguments in (["--confg", "x"], ["more"], ["--config"]):
+            refused = self.assertRaises(SystemExit, options, *arguments)
+            self.assertEqual(len(str(refused.code).splitlines()), 1, refused.code)
+
+    def test_every_option_is_explained(self) -> None:
+        shown = str(Options())
+        for option in ("-c, --config=", "-l, --listen=", "--demo", "--check"):
+            self.assertIn(option, shown)
+        self.assertIsInstance(Options(), usage.Options)
+
+    def test_a_good_configuration_is_checked_with_ok_and_the_table_of_routes(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            ended = self.assertRaises(SystemExit, options, "--check", "-c", self.file())
+        self.assertEqual(ended.code, 0)
+        first, heading, row = printed.getvalue().splitlines()
+        self.assertEqual((first, heading.split()[2], row.split()[2]), ("ok", "PATH", "/orders"))
+
+    def test_a_bad_configuration_is_checked_with_its_problems(self) -> None:
+        path = self.file("servces: {}")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            ended = self.assertRaises(SystemExit, options, "--check", "-c", path)
+        self.assertIn(f"{path}:1: servces: ", str(ended.code))
+        self.assertEqual(printed.getvalue(), "")

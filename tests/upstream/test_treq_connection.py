@@ -1,0 +1,140 @@
+"""A connection through treq: the TLS in front of it, and what it refuses to read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
+from twisted.internet.ssl import (
+    Certificate,
+    KeyPair,
+    PrivateCertificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from apigateway.testing.steps import Answer, Close, Respond, Stall, StopReading, Wait
+from tests.upstream.treq_world import World
+
+
+def certificate_for(*names):
+    """A certificate that signs itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return PrivateCertificate.fromCertificateAndKeyPair(Certificate.loadPEM(pem), KeyPair.load(key_pem, 1))
+
+
+@implementer(IPolicyForHTTPS)
+class Trusting:
+    """Verifies as usual, with one certificate as the only authority."""
+
+    def __init__(self, authority):
+        self.authority = authority
+
+    def creatorForNetloc(self, hostname, port):
+        return optionsForClientTLS(hostname.decode(), trustRoot=trustRootFromCertificates([self.authority]))
+
+
+class TreqOverTLS(SynchronousTestCase):
+    """Targets with https: verified, and part of connecting."""
+
+    shop = certificate_for("shop")
+    other = certificate_for("other")
+
+    def setUp(self):
+        self.world = World()
+
+    def ask(self, certificate, trusted):
+        network, reactor = self.world.network, self.world.network.reactor
+        endpoint = TCP4ServerEndpoint(reactor, 443, interface="10.0.0.5")
+        wrapServerTLS(certificate.options(), endpoint, reactor).listen(self.world.service)
+        self.world.service.reactor = reactor
+        self.world.transport = self.world.transport_to("https://shop", policy=Trusting(trusted))
+        receiver = self.world.ask(b"GET", b"/secret")
+        network.pump()
+        return receiver
+
+    def test_a_service_that_is_who_it_should_be(self):
+        self.world.service.answers(200, b"x" * 200_000)
+        receiver = self.ask(self.shop, self.shop)
+        self.assertEqual((receiver.status, len(receiver.body), receiver.is_ended), (200, 200_000, True))
+        self.assertTrue(self.world.ask().attempt.reused)
+
+    def test_a_certificate_for_another_name(self):
+        receiver = self.ask(self.other, self.other)
+        self.assertEqual((receiver.cause, self.world.service.requests), ("connect-failed", []))
+        self.assertEqual(receiver.error.detail, "The certificate of the service is for another name.")
+
+    def test_a_certificate_that_nobody_vouches_for(self):
+        receiver = self.ask(self.shop, self.other)
+        self.assertEqual((receiver.cause, self.world.service.requests), ("connect-failed", []))
+        self.assertEqual(receiver.error.detail, "The TLS handshake failed: certificate verify failed.")
+
+    def test_a_service_that_does_not_speak_tls(self):
+        self.world.service.greeting = (Respond(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Close())
+        self.world.transport = self.world.transport_to("https://shop:80", policy=Trusting(self.shop))
+        self.assertEqual(self.world.ask().cause, "connect-failed")
+
+    def test_a_service_that_closes_during_the_handshake(self):
+        self.world.service.greeting = (Close(),)
+        self.world.transport = self.world.transport_to("https://shop:80", policy=Trusting(self.shop))
+        receiver = self.world.ask()
+        self.assertEqual(receiver.error.detail, "The service closed the connection during the TLS handshake.")
+
+    def test_a_handshake_that_gets_nowhere_counts_as_connecting(self):
+        self.world.service.greeting = (StopReading(), Stall())
+        self.world.transport = self.world.transport_to("https://shop:80", policy=Trusting(self.shop))
+        receiver = self.world.ask()
+        self.world.network.advance(5)
+        self.assertEqual((receiver.cause, self.world.transport.statistics()["open"]), ("connect-timeout", 0))
+
+
+class TreqConnectionState(SynchronousTestCase):
+    """What a connection is at each moment, as its `repr` shows it."""
+
+    def setUp(self):
+        self.world = World()
+
+    def connection(self, receiver):
+        return receiver.attempt._connection
+
+    def test_it_is_busy_until_the_answer_is_complete_and_then_idle(self):
+        self.world.service.script(Wait(1), Answer())
+        receiver = self.world.ask()
+        connection = self.connection(receiver)
+        self.assertEqual(repr(connection), "<TreqConnection busy exchanges=1>")
+        self.world.network.advance(1)
+        self.assertEqual(repr(connection), "<TreqConnection idle exchanges=1>")
+        self.world.ask()
+        self.assertEqual(repr(connection), "<TreqConnection idle exchanges=2>")
+
+    def test_it_is_lost_as_soon_as_it_is_dropped(self):
+        self.world.service.script(Stall())
+        receiver = self.world.ask()
+        connection = self.connection(receiver)
+        connection.drop()
+        connection.drop()
+        self.assertEqual(repr(connection), "<TreqConnection lost exchanges=1>")
+        self.assertEqual(receiver.cause, "connection-lost")
+
+    def test_what_follows_the_answer_in_the_same_segment_is_not_taken_for_the_next_answer(self):
+        ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+        self.world.service.script(Respond(ok + b"ok" + ok + b"no"))
+        self.assertEqual(self.world.ask().body, b"ok")
+        self.assertEqual(self.world.ask().body, b"")

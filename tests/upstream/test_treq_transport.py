@@ -1,0 +1,247 @@
+"""Which connection an attempt through treq gets, what becomes of it, and who waits for one."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from zope.interface.verify import verifyObject
+
+from apigateway.config.model import Pool
+from apigateway.http.heads import CHUNKED
+from apigateway.interfaces import ITransport
+from apigateway.testing.receiver import RecordingReceiver
+from apigateway.testing.steps import Answer, Close, Reset, Respond, Stall, Wait
+from apigateway.upstream.treq_transport import TreqTransport
+from tests.upstream.treq_world import HOST, World, starting
+
+
+class TreqConnections(SynchronousTestCase):
+    """Which connection an attempt gets, and what becomes of it."""
+
+    def setUp(self):
+        self.world = World()
+
+    def statistics(self, *names):
+        numbers = self.world.transport.statistics()
+        return tuple(numbers[name] for name in names)
+
+    def test_the_transport_is_what_its_interface_says(self):
+        verifyObject(ITransport, self.world.transport)
+
+    def test_a_connection_is_used_again_and_says_so(self):
+        first, second = self.world.ask(), self.world.ask()
+        self.assertEqual((first.attempt.reused, second.attempt.reused), (False, True))
+        self.assertEqual(self.statistics("open", "idle", "opened", "reused"), (1, 1, 1, 1))
+
+    def test_a_fresh_lease_gets_a_new_connection_that_is_not_kept(self):
+        self.world.ask()
+        receiver = starting()
+        self.world.transport.lease(receiver, fresh=True)
+        self.world.network.pump()
+        self.assertEqual((receiver.is_ended, receiver.attempt.reused), (True, False))
+        self.assertEqual(self.statistics("open", "opened"), (1, 2))
+
+    def test_connections_that_the_service_will_close_are_not_used_again(self):
+        for raw in (
+            b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 200 OK\r\nConnection: close, x-extra\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 204 OK\r\nConnection: close\r\n\r\n",
+        ):
+            self.world.service.script(Respond(raw))
+            self.assertTrue(self.world.ask().is_ended)
+            self.assertEqual(self.statistics("open", "idle"), (0, 0))
+        self.assertFalse(self.world.ask().attempt.reused)
+
+    def test_a_waiting_receiver_does_not_get_a_connection_that_is_being_closed(self):
+        world = World(Pool(connections=1))
+        world.service.script(Wait(1), Respond(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+        world.ask()
+        second = world.ask()
+        world.network.advance(1)
+        self.assertEqual((second.is_ended, second.attempt.reused), (True, False))
+
+    def test_an_idle_connection_that_the_service_closes_is_forgotten(self):
+        self.world.service.script(Answer(), Wait(1), Close())
+        self.world.ask()
+        self.world.network.advance(1)
+        self.assertEqual(self.statistics("open", "idle"), (0, 0))
+        self.assertEqual(self.world.ask().status, 200)
+
+    def test_an_idle_connection_on_which_something_arrives_unasked_is_cut(self):
+        self.world.service.script(Answer(), Wait(1), Respond(b"HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n"))
+        self.world.ask()
+        self.world.network.advance(1)
+        self.assertEqual(self.statistics("open", "idle"), (0, 0))
+
+    def test_an_idle_connection_is_closed_after_a_while(self):
+        world = World(Pool(idle=30.0))
+        world.ask()
+        world.network.advance(29)
+        self.assertEqual(len(world.service.open_connections), 1)
+        world.network.advance(2)
+        self.assertEqual(len(world.service.open_connections), 0)
+
+    def test_a_reused_connection_that_dies_before_the_answer_says_that_it_was_reused(self):
+        self.world.ask()
+        self.world.service.script(Reset())
+        receiver = self.world.ask()
+        self.assertEqual((receiver.cause, receiver.attempt.reused), ("connection-lost", True))
+
+    def test_a_connection_that_dies_between_lease_and_start_is_told_after_the_start(self):
+        receiver = RecordingReceiver()
+        self.world.transport.lease(receiver)
+        self.world.network.pump()
+        self.world.network.cut("10.0.0.5")
+        receiver.attempt.start(b"GET", b"/", HOST, 0)
+        self.assertEqual(receiver.events, ["leased"])
+        self.world.network.pump()
+        self.assertEqual(receiver.cause, "connection-lost")
+        self.assertEqual(self.statistics("open", "idle"), (0, 0))
+
+    def test_cancelling_cuts_the_connection_and_silences_the_attempt(self):
+        unanswered = (Stall(),)
+        unfinished = (Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), Stall())
+        for script in (unanswered, unfinished):
+            for length in (0, 10, CHUNKED):
+                self.world.service.script(*script)
+                receiver = self.world.ask(b"POST", length=length)
+                before = list(receiver.events)
+                receiver.attempt.cancel()
+                self.world.network.pump()
+                self.assertEqual((receiver.events, self.world.service.open_connections), (before, []))
+                self.assertEqual(self.statistics("open", "idle"), (0, 0))
+
+    def test_cancelling_from_within_the_answer(self):
+        class Canceller(RecordingReceiver):
+            def head(self, *args):
+                super().head(*args)
+                self.attempt.cancel()
+
+        self.world.service.answers(200, b"unwanted")
+        receiver = Canceller(lambda attempt: attempt.start(b"GET", b"/", HOST, 0))
+        self.world.transport.lease(receiver)
+        self.world.network.pump()
+        self.assertEqual((receiver.status, receiver.body, receiver.is_ended), (200, b"", False))
+        self.assertEqual(self.world.service.open_connections, [])
+
+    def test_closing_ends_idle_connections_now_and_busy_ones_after_their_attempt(self):
+        self.world.service.script(Wait(2), Answer(200, b"last")).script(Wait(1), Answer())
+        busy, other = self.world.ask(), self.world.ask()
+        self.world.network.advance(1)
+        self.assertEqual((other.is_ended, self.statistics("open", "idle")), (True, (2, 1)))
+        self.world.transport.close()
+        self.world.network.pump()
+        self.assertEqual(self.statistics("open", "idle"), (1, 0))
+        self.world.network.advance(1)
+        self.assertEqual((busy.body, self.statistics("open", "idle")), (b"last", (0, 0)))
+        self.assertEqual(self.world.network.reactor.getDelayedCalls(), [])
+
+
+class TreqWaitingLine(SynchronousTestCase):
+    """At most so many attempts at once; the others wait, in order, and not for ever."""
+
+    def setUp(self):
+        self.world = World(Pool(connections=1, waiting=2))
+        self.world.service.does(Wait(1), Answer())
+
+    def test_attempts_above_the_bound_are_served_in_their_order(self):
+        first, second, third = (self.world.ask() for _ in range(3))
+        self.assertEqual(repr(self.world.transport), "<TreqTransport open=1 idle=0 waiting=2 opened=1 reused=0>")
+        self.world.network.advance(1)
+        self.assertEqual([first.is_ended, second.is_ended, third.attempt], [True, False, None])
+        self.world.network.advance(2)
+        self.assertTrue(third.is_ended)
+        self.assertEqual(self.world.transport.statistics()["opened"], 1)
+
+    def test_a_full_line_is_refused_at_once(self):
+        for _ in range(3):
+            self.world.ask()
+        refused = self.world.ask()
+        self.assertEqual((refused.cause, refused.error.retry_after_s), ("pool-exhausted", 1))
+
+    def test_who_waits_too_long_is_refused_by_the_sweep(self):
+        self.world.service.does(Stall())
+        self.world.ask()
+        waiting = self.world.ask()
+        self.world.transport.sweep(self.world.network.now() + 1.9)
+        self.assertIsNone(waiting.cause)
+        self.world.transport.sweep(self.world.network.now() + 2)
+        self.assertEqual(waiting.cause, "pool-exhausted")
+
+    def test_who_no_longer_waits_is_passed_over(self):
+        self.world.ask()
+        gone, next_one = self.world.ask(), self.world.ask()
+        self.world.transport.cancel(gone)
+        self.world.network.advance(2)
+        self.assertEqual((gone.attempt, next_one.is_ended), (None, True))
+
+    def test_a_failed_or_cancelled_attempt_makes_room(self):
+        self.world.service.script(Reset()).script(Stall())
+        broken, cancelled, last = self.world.ask(), self.world.ask(), self.world.ask()
+        self.assertEqual(broken.cause, "connection-lost")
+        cancelled.attempt.cancel()
+        self.world.network.advance(1)
+        self.assertTrue(last.is_ended)
+
+    def test_a_line_whose_connections_all_fail_is_told_so_one_by_one(self):
+        world = World(Pool(connections=1, waiting=600), url="http://no..such..name")
+        waiting = [world.ask() for _ in range(600)]
+        self.assertEqual({receiver.cause for receiver in waiting}, {"name-not-resolved"})
+
+
+class Echo(Resource):
+    """Answers with the body of the request, twice."""
+
+    isLeaf = True
+
+    def render_POST(self, request):
+        body = request.content.read()
+        request.write(body)
+        return body
+
+
+class Ending(RecordingReceiver):
+    """A receiver whose `over` fires at the end."""
+
+    def __init__(self, when_leased):
+        super().__init__(when_leased)
+        self.over = Deferred()
+
+    def end(self, trailers):
+        super().end(trailers)
+        self.over.callback(None)
+
+    def failed(self, error):
+        super().failed(error)
+        self.over.callback(None)
+
+
+class TreqOverSockets(TestCase):
+    """The same with a stock twisted.web `Site` and the real reactor."""
+
+    async def test_a_large_body_goes_there_and_back(self):
+        from twisted.internet import reactor as real_reactor  # noqa: PLC0415  # for this test alone
+
+        port = real_reactor.listenTCP(0, Site(Echo(), reactor=real_reactor), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        transport = TreqTransport(
+            f"http://127.0.0.1:{port.getHost().port}", real_reactor, Pool(), 5.0, real_reactor.seconds, 5.0
+        )
+        body = bytes(range(256)) * 4096
+
+        def send(attempt):
+            attempt.start(b"POST", b"/", [(b"Host", b"echo")], len(body))
+            attempt.body(body)
+            attempt.body_end([])
+            attempt.flush()
+
+        for reused in (False, True):
+            receiver = Ending(send)
+            transport.lease(receiver)
+            await receiver.over
+            self.assertEqual((receiver.status, receiver.cause, receiver.attempt.reused), (200, None, reused))
+            self.assertEqual(receiver.body, body * 2)
+        transport.close()

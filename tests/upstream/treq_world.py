@@ -1,0 +1,49 @@
+"""A memory network with a scripted service and a treq transport to it, for the tests of the transport."""
+
+from __future__ import annotations
+
+from apigateway.config.model import Pool
+from apigateway.testing.memory import MemoryNetwork
+from apigateway.testing.receiver import RecordingReceiver
+from apigateway.testing.scripted_service import ScriptedService
+from apigateway.upstream.treq_transport import TreqTransport
+
+HOST = [(b"Host", b"shop")]
+
+
+def starting(method=b"GET", target=b"/", fields=(), length=0):
+    """A receiver that starts its attempt as soon as it is leased."""
+
+    def start(attempt):
+        attempt.start(method, target, [*HOST, *fields], length)
+        attempt.flush()
+
+    return RecordingReceiver(start)
+
+
+class World:
+    """A memory network with one service at `shop`, and a treq transport to it."""
+
+    def __init__(self, pool=None, port=80, url="http://shop"):
+        self.network = MemoryNetwork()
+        self.network.hosts["shop"] = ["10.0.0.5"]
+        self.service = ScriptedService()
+        self.listener = self.service.listen(self.network.reactor, port, "10.0.0.5")
+        self.transport = self.transport_to(url, pool or Pool())
+
+    def transport_to(self, url, pool=None, policy=None):
+        return TreqTransport(url, self.network.reactor, pool or Pool(), 5.0, self.network.now, 2.0, policy)
+
+    def ask(self, *args, **kwargs):
+        receiver = starting(*args, **kwargs)
+        self.transport.lease(receiver)
+        self.network.pump()
+        return receiver
+
+    def send(self, body, *args, **kwargs):
+        receiver = self.ask(*args, **kwargs)
+        for piece in body:
+            receiver.attempt.body(piece)
+        receiver.attempt.body_end([])
+        self.network.pump()
+        return receiver
