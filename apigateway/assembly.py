@@ -269,7 +269,7 @@ class Assembly:
         policies = compile_policies(route.policies, PolicyTools(one.name, name, limiter, self.around.now))
         headers = route.policies.headers
         plan = ForwardPlan(
-            strip=len(route.path.rstrip("/")) if route.strip_prefix else 0,
+            strip=route.path.rstrip("/").encode() if route.strip_prefix else b"",
             pass_host=headers.host == "pass",
             forwarded=headers.forwarded,
             via=headers.via,

@@ -23,9 +23,10 @@ from apigateway.admin.view import View
 from apigateway.assembly import Assembly, Surroundings, identity
 from apigateway.config.model import Configuration
 from apigateway.config.model import Limits as LimitOptions
-from apigateway.downstream.request_adapter import exchange_for
+from apigateway.downstream.request_adapter import exchange_for, refused_exchange
 from apigateway.downstream.site import GatewaySite, SiteLimits
 from apigateway.eager import make_eager
+from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
 from apigateway.routing.snapshot import Snapshot
@@ -84,9 +85,16 @@ class Gateway(service.MultiService):
     def _enter(self, exchange: Exchange) -> Any:
         return self.snapshot.enter(exchange)
 
-    def _adapt(self, request: Any) -> Exchange:
-        """The exchange of a stock request, for proxy resources in a stock `Site`."""
-        exchange = exchange_for(request, self.telemetry.exchange_ended, self._now)
+    def _adapt(self, request: Any) -> Exchange | None:
+        """The exchange of a stock request, for proxy resources in a stock `Site`; None where it is refused already."""
+        observe = self.telemetry.exchange_ended
+        try:
+            exchange = exchange_for(request, observe, self._now)
+        except GatewayError as error:
+            exchange = refused_exchange(request, observe, self._now)
+            self._identify(exchange)
+            exchange.fail(error)
+            return None
         self._identify(exchange)
         exchange.snapshot = self.snapshot
         return exchange

@@ -14,12 +14,19 @@ from typing import Any
 from twisted.application import service
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver
 from twisted.python import usage
+from twisted.python.components import Componentized
 
 from apigateway.config.check import routes_table
-from apigateway.config.model import Configuration
+from apigateway.config.model import Configuration, EventLog
 from apigateway.config.read import ConfigurationError, load_environment, load_file
 from apigateway.demo.services import demo_environment, demo_services
+from apigateway.gateway import Gateway
+from apigateway.telemetry.events import event_observer
+
+LOG_OPTIONS = ("logfile", "logger", "syslog")
+"""Options of twistd itself that say where the log goes."""
 
 
 class Options(usage.Options):
@@ -92,11 +99,26 @@ def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> lis
     return problems
 
 
-class Root(service.MultiService):
-    """All that runs. A port that is taken ends the process with one line, not with a traceback."""
+def observer_for(options: Options, log: EventLog) -> ILogObserver | None:
+    """Our own way to write events, to standard error; None where twistd was told, or has to find, another place."""
+    twistd = options.parent
+    if twistd is not None and (not twistd["nodaemon"] or any(twistd[place] for place in LOG_OPTIONS)):
+        return None
+    return event_observer(sys.__stderr__ or sys.stderr, log.level, log.format)
 
-    def __init__(self) -> None:
+
+class Root(service.MultiService):
+    """All that runs. It brings its log observer along; a port that is taken ends the process without a traceback."""
+
+    def __init__(self, observer: ILogObserver | None = None) -> None:
         service.MultiService.__init__(self)
+        self._observer = observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Called with the application, whose log is opened only later."""
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+        service.MultiService.setServiceParent(self, parent)
 
     def privilegedStartService(self) -> None:
         """Called by twistd once the log is open and before privileges are dropped."""
@@ -111,10 +133,8 @@ def makeService(options: Options) -> service.IService:
     """The gateway that the options ask for, with the demo services before it where they are wanted."""
     from twisted.internet import reactor
 
-    from apigateway.gateway import Gateway
-
     configuration = configuration_of(options, os.environ, reactor)
-    root: service.MultiService = Root()
+    root: service.MultiService = Root(observer_for(options, configuration.log))
     if options["demo"]:
         root.addService(demo_services(reactor, os.environ))
     root.addService(Gateway(configuration, reactor))

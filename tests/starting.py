@@ -47,8 +47,8 @@ def fetch(url: str) -> bytes:
 
 def port_of(started: Started) -> int:
     """The port on which a gateway said it listens."""
-    found = re.search(r"listening.*port=(\d+)", started.output())
-    assert found, started.output()
+    found = re.search(r"listening on \S*:(\d+)", started.everything())
+    assert found, started.everything()
     return int(found[1])
 
 
@@ -88,11 +88,15 @@ class Started:
         self._seen.wait(PATIENCE)
         if not any(self._sign in line for line in self._lines + self._errors):
             self._end()
-            raise AssertionError(f"{self._command} never printed {self._sign!r}:\n{self.output()}{self.error_output()}")
+            raise AssertionError(f"{self._command} never printed {self._sign!r}:\n{self.everything()}")
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
+
+    def status(self) -> int | None:
+        """How it ended: its exit status, or the number of a signal below zero; None while it runs."""
+        return self._process.returncode
 
     def output(self) -> str:
         """What it has printed to standard output."""
@@ -101,6 +105,10 @@ class Started:
     def error_output(self) -> str:
         """What it has printed to standard error."""
         return "".join(self._errors)
+
+    def everything(self) -> str:
+        """What it has printed to either."""
+        return self.output() + self.error_output()
 
     def _read(self, stream: Sequence[str], lines: list[str]) -> None:
         for line in stream:

@@ -6,12 +6,18 @@ import contextlib
 import io
 from pathlib import Path
 
+from twisted.application import service
+from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver
 from twisted.python import usage
+from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
-from apigateway.config.model import Configuration
-from apigateway.tap import Options, configuration_of, endpoint_problems
+from apigateway.config.model import Configuration, EventLog
+from apigateway.tap import Options, Root, configuration_of, endpoint_problems, makeService, observer_for
+from apigateway.telemetry.events import event_observer
 
 FILE = """\
 listen: [tcp:9000]
@@ -116,3 +122,66 @@ class OptionsTests(SynchronousTestCase):
             ended = self.assertRaises(SystemExit, options, "--check", "-c", path)
         self.assertIn(f"{path}:1: servces: ", str(ended.code))
         self.assertEqual(printed.getvalue(), "")
+
+
+class Taken(service.Service):
+    """A service whose port is taken."""
+
+    def privilegedStartService(self) -> None:
+        raise CannotListenError("127.0.0.1", 8000, OSError("taken"))
+
+
+class RootTests(SynchronousTestCase):
+    def test_it_brings_its_log_observer_to_the_application(self) -> None:
+        application = service.Application("apigateway")
+        observer = event_observer(io.StringIO(), "info", "text")
+        Root(observer).setServiceParent(application)
+        self.assertIs(application.getComponent(ILogObserver), observer)
+
+    def test_without_an_observer_the_log_is_twistds(self) -> None:
+        application = service.Application("apigateway")
+        Root().setServiceParent(application)
+        self.assertIsNone(application.getComponent(ILogObserver, None))
+
+    def test_a_port_that_is_taken_ends_the_process(self) -> None:
+        root = Root()
+        root.addService(Taken())
+        self.assertEqual(self.assertRaises(SystemExit, root.privilegedStartService).code, 1)
+
+
+class ObserverTests(SynchronousTestCase):
+    def observer(self, **twistd: object) -> ILogObserver | None:
+        made = options()
+        made.parent = ServerOptions()
+        made.parent.update({"nodaemon": 1} | twistd)
+        return observer_for(made, EventLog())
+
+    def test_in_the_foreground_events_are_written_in_our_own_way(self) -> None:
+        self.assertIsNotNone(self.observer())
+
+    def test_a_place_that_twistd_was_told_wins(self) -> None:
+        for place in ({"logfile": "a.log"}, {"logger": "a.b"}, {"syslog": 1}):
+            self.assertIsNone(self.observer(**place), place)
+
+    def test_in_the_background_there_is_no_standard_error_to_write_to(self) -> None:
+        self.assertIsNone(self.observer(nodaemon=0))
+
+    def test_gateway_tac_has_no_options_of_twistd_to_look_at(self) -> None:
+        self.assertIsNotNone(observer_for(Options(), EventLog()))
+
+
+class MakeServiceTests(SynchronousTestCase):
+    def children(self, *arguments: str) -> list[str]:
+        made = makeService(options("-l", "tcp:0:interface=127.0.0.1", *arguments))
+        self.assertTrue(verifyObject(service.IService, made))
+        assert isinstance(made, Root)
+        return [type(child).__name__ for child in made]
+
+    def test_it_makes_the_gateway(self) -> None:
+        self.assertEqual(self.children(), ["Gateway"])
+
+    def test_the_demo_services_are_started_before_the_gateway(self) -> None:
+        self.assertEqual(self.children("--demo"), ["MultiService", "Gateway"])
+
+    def test_a_configuration_that_cannot_be_used_makes_nothing(self) -> None:
+        self.assertRaises(SystemExit, makeService, options("-c", "/nowhere/gateway.yaml"))

@@ -1,7 +1,7 @@
 """Who may see `/gateway/…`: clients of the allowed networks, and whoever knows the token. Knows requests, no pages.
 
-A client counts as one of a network only if nothing says that the request was forwarded for someone else by a proxy that
-is not trusted: a proxy on this machine would otherwise open the pages to everyone whom it serves.
+A proxy on this machine must not open the pages to everyone whom it serves. So where a field says that the request was
+forwarded, its client counts as one of a network only if a trusted proxy has named a client other than itself.
 """
 
 from __future__ import annotations
@@ -36,12 +36,15 @@ def _knows(request: Any, token: str | None) -> bool:
 
 def _is_near(request: Any, allow: Sequence[IPv4Network | IPv6Network]) -> bool:
     exchange: Exchange | None = getattr(request, "exchange", None)
-    if exchange is None or not exchange.trusted:
-        names = (name.lower().replace(b"_", b"-") for name, _ in request.requestHeaders.getAllRawHeaders())
-        if any(name in _FORWARDED or name.startswith(_FORWARDED_PREFIX) for name in names):
-            return False
-    client = exchange.client if exchange is not None else getattr(request.getClientAddress(), "host", "")
-    return _is_within(client, allow)
+    if exchange is None:
+        return not _was_forwarded(request) and _is_within(getattr(request.getClientAddress(), "host", ""), allow)
+    named = exchange.trusted and exchange.client != exchange.peer
+    return (named or not _was_forwarded(request)) and _is_within(exchange.client, allow)
+
+
+def _was_forwarded(request: Any) -> bool:
+    names = (name.lower().replace(b"_", b"-") for name, _ in request.requestHeaders.getAllRawHeaders())
+    return any(name in _FORWARDED or name.startswith(_FORWARDED_PREFIX) for name in names)
 
 
 def _is_within(client: str, allow: Sequence[IPv4Network | IPv6Network]) -> bool:

@@ -43,7 +43,7 @@ def problem_answer(error: GatewayError, request: Any) -> Answer:
 def render_answer(request: Any, answer: Answer) -> bytes:
     """Give an answer to a stock request; returns the body that its `render` must return."""
     request.setResponseCode(answer.status, answer.reason)
-    for name in {name for name, _ in answer.fields}:
+    for name in dict.fromkeys(name for name, _ in answer.fields):
         request.responseHeaders.setRawHeaders(name, [value for key, value in answer.fields if key == name])
     request.setHeader(b"Content-Length", b"%d" % len(answer.body))
     return b"" if request.method == b"HEAD" else answer.body

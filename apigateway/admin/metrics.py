@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from apigateway import __version__
 from apigateway.admin.health import CLOSED, OPEN, breaker_state
+from apigateway.admin.stats import in_flight_by_route
 from apigateway.admin.view import View
 from apigateway.telemetry.memory import resident_bytes
 from apigateway.telemetry.metrics import exchange_metrics
@@ -25,7 +26,7 @@ def metrics(view: View) -> bytes:
     return page(
         [
             *exchange_metrics(view.telemetry.statistics.since_start()),
-            *_service_metrics(services),
+            *_service_metrics(view),
             *_target_metrics(_named_targets(services)),
             *_process_metrics(view),
         ]
@@ -38,8 +39,12 @@ def _named_targets(services: Iterable[Service]) -> Named:
     return [({"service": service, "target": url}, target) for (service, url), target in targets.items()]
 
 
-def _service_metrics(services: Iterable[Service]) -> list[str]:
-    samples = [({"service": service.name}, service.in_flight) for service in services]
+def _service_metrics(view: View) -> list[str]:
+    samples = [
+        ({"service": service.name, "route": route}, count)
+        for service in view.snapshot().services.values()
+        for route, count in in_flight_by_route(service, view).items()
+    ]
     return family("apigateway_in_flight", "gauge", "Exchanges that are under way.", samples)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from apigateway import __version__
@@ -44,10 +45,17 @@ def _process(view: View) -> dict[str, Any]:
     }
 
 
+def in_flight_by_route(service: Service, view: View) -> dict[str, int]:
+    """How many exchanges with a service are under way, by route; those of a service that fell back on it included."""
+    routes = {route.name: 0 for route in view.snapshot().routes if route.service is service}
+    return routes | Counter(forward.exchange.route for forward in service.active)
+
+
 def _service(service: Service, view: View) -> dict[str, Any]:
     return {
         "status": service_status(service),
         "in_flight": service.in_flight,
+        "routes": {name: {"in_flight": count} for name, count in in_flight_by_route(service, view).items()},
         "targets": {target.url: _target(target, view) for target in service.targets},
     }
 

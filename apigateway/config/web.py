@@ -66,13 +66,14 @@ TARGET_URL = Scalar(
 def _origin(text: str) -> str:
     if text == "*":
         return text
-    found = _authority(text.lower())
+    plain = text.lower().replace("://*.", "://", 1)
+    found = _authority(plain)
     if found is None or found[2]:
         raise ValueError(text)
-    return f"{found[0]}://{found[1]}"
+    return f"{found[0]}://{'' if plain == text.lower() else '*.'}{found[1]}"
 
 
-ORIGIN = Scalar("`*` or an origin such as https://shop.example.com, without a path", _origin)
+ORIGIN = Scalar("`*`, or an origin such as https://shop.example.com or https://*.example.com, without a path", _origin)
 
 
 def _network(text: str) -> str:

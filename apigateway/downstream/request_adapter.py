@@ -36,7 +36,18 @@ def head_of(request: Any) -> RequestHead:
 
 def exchange_for(request: Any, observe: Callable[[Exchange], None], now: Callable[[], float]) -> Exchange:
     """The exchange of a stock request. Raises `GatewayError` where its head must not be forwarded."""
-    head = head_of(request)
+    return _exchange(request, head_of(request), observe, now)
+
+
+def refused_exchange(request: Any, observe: Callable[[Exchange], None], now: Callable[[], float]) -> Exchange:
+    """The exchange of a stock request for which `exchange_for` raised: good for nothing but `fail`."""
+    fields = [(name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
+    return _exchange(request, RequestHead(request.method, request.uri, 1, fields, [], {}), observe, now)
+
+
+def _exchange(
+    request: Any, head: RequestHead, observe: Callable[[Exchange], None], now: Callable[[], float]
+) -> Exchange:
     downstream = RequestDownstream(request, now)
     peer = getattr(request.getClientAddress(), "host", None) or "unix"
     downstream.exchange = exchange = Exchange(head, downstream, peer, request.isSecure(), now(), observe)

@@ -36,7 +36,8 @@ def read_head(method: bytes, target: bytes, version: str, fields: Fields, keep_a
     head = RequestHead(method, target, minor, fields, plain, special)
     head.keep_alive = keep_alive
     _check_host(special.get(b"host"), minor)
-    if len(special) > 1:
+    # Host alone says nothing of framing, and HTTP/1.1 always has it.
+    if len(special) > minor:
         _read_framing(head)
     return head
 

@@ -7,6 +7,7 @@ reaches another route than the plain one would; it is forwarded as it came.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 _UNUSUAL = re.compile(rb"[%\\\x00-\x20\x7f-\xff]|/\.|//")
@@ -42,3 +43,28 @@ def read_path(path: bytes) -> tuple[bytes, frozenset[str]]:
 
 
 _NONE: frozenset[str] = frozenset()
+
+
+def without_prefix(target: bytes, prefix: bytes) -> bytes:
+    """A request target without the prefix on which its path was matched, however the target spells that.
+
+    `prefix` is decoded and does not end in a slash; what is left begins with one.
+    """
+    if target.startswith(prefix):
+        rest = target[len(prefix) :]
+    else:
+        match = _spellings(prefix).match(target)
+        rest = target[match.end() :] if match else target
+    return rest if rest[:1] == b"/" else b"/" + rest
+
+
+@lru_cache(1024)
+def _spellings(prefix: bytes) -> re.Pattern[bytes]:
+    """All that `read_path` makes this prefix of."""
+    return re.compile(b"".join(map(_spelling, prefix)))
+
+
+def _spelling(byte: int) -> bytes:
+    if byte == ord("/"):
+        return rb"(?:/|%2[Ff])+"
+    return b"(?:%b|(?i:%%%02x))" % (re.escape(bytes((byte,))), byte)

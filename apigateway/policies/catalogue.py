@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from apigateway.policies.content_types import content_types
-from apigateway.policies.cors import cors
+from apigateway.policies.content_types import TypeOptions, content_types
+from apigateway.policies.cors import CorsOptions, cors
+from apigateway.policies.field_rules import HeaderOptions
 from apigateway.policies.policy import Policy, PolicyTools
-from apigateway.policies.rate_limit import rate_limit
+from apigateway.policies.rate_limit import LimitOptions, rate_limit
 from apigateway.policies.request_headers import request_headers
-from apigateway.policies.required_headers import required_headers
+from apigateway.policies.required_headers import RequiredOptions, required_headers
 from apigateway.policies.response_headers import response_headers
 from apigateway.policies.security_headers import security_headers
-from apigateway.policies.size_limit import size_limit
+from apigateway.policies.size_limit import SizeOptions, size_limit
 
-if TYPE_CHECKING:
-    from apigateway.config import model
 
-CATALOGUE: tuple[Callable[[model.Policies, PolicyTools], Policy | None], ...] = (
+class Options(SizeOptions, CorsOptions, LimitOptions, TypeOptions, RequiredOptions, HeaderOptions, Protocol):
+    """The options of a route: what the policies together want to know."""
+
+
+CATALOGUE: tuple[Callable[[Options, PolicyTools], Policy | None], ...] = (
     security_headers,  # first: what the others refuse carries these fields too
     cors,  # before all that refuses, so that pages can read why; preflights are answered here, and count nowhere
     size_limit,  # needs nothing but a number, and spares what is too large the rest
@@ -31,7 +34,7 @@ CATALOGUE: tuple[Callable[[model.Policies, PolicyTools], Policy | None], ...] = 
 """Each makes a policy of a route's options, or None where these leave it off."""
 
 
-def compile_policies(options: model.Policies, tools: PolicyTools) -> tuple[Policy, ...]:
+def compile_policies(options: Options, tools: PolicyTools) -> tuple[Policy, ...]:
     """The policies of one route, in order."""
     made = (factory(options, tools) for factory in CATALOGUE)
     return tuple(policy for policy in made if policy is not None)

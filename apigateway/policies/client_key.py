@@ -11,8 +11,8 @@ CACHED_ADDRESSES = 4096
 def limit_key(address: str) -> str:
     """What a limit counts an address under: IPv4 as it is, IPv6 by its /64, anything else as it is.
 
-    An IPv6 /64 is the least that one customer gets (RFC 6177), so its addresses cost nothing to change. IPv4 that came
-    over an IPv6 socket (`::ffff:192.0.2.1`) is IPv4.
+    The least that one network gets of IPv6 is a /64 (RFC 4291 §2.5.4), whose addresses cost nothing to change. IPv4
+    that came over an IPv6 socket (`::ffff:192.0.2.1`) is IPv4.
     """
     return _by_network(address) if ":" in address else address
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apigateway.errors import UNSUPPORTED_MEDIA_TYPE, GatewayError
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
 
 
-def content_types(options: model.Policies, tools: PolicyTools) -> Policy | None:
+class TypeOptions(Protocol):
+    """What this policy wants to know."""
+
+    @property
+    def content_types(self) -> tuple[str, ...]:
+        """Media types without parameters; `image/*` is every image, `*/*` everything that has a type."""
+
+
+def content_types(options: TypeOptions, tools: PolicyTools) -> Policy | None:
     """Refuse bodies of other types than `content_types`, which may hold `image/*`. A body without a type is refused."""
     if not options.content_types:
         return None

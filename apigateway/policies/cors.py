@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apigateway.http.answers import Answer
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
     from apigateway.http.heads import RequestHead, ResponseHead
 
@@ -32,7 +31,43 @@ _LABELS = r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*"
 _TOKEN_LIST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 
 
-def cors(options: model.Policies, tools: PolicyTools) -> Policy | None:
+class CorsRule(Protocol):
+    """Who may do what. Names are in any spelling."""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Such as `https://shop.example.com` or `https://*.example.com`; `*` alone is every origin."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods that pages may use; `*` is all."""
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Request fields that pages may set, besides `ALWAYS_ALLOWED`; `*` is all."""
+
+    @property
+    def expose(self) -> tuple[str, ...]:
+        """Response fields that pages may read, besides the harmless ones."""
+
+    @property
+    def credentials(self) -> bool:
+        """Whether cookies and `Authorization` may come along."""
+
+    @property
+    def max_age(self) -> int:
+        """Seconds for which a browser may remember the answer to a preflight."""
+
+
+class CorsOptions(Protocol):
+    """What this policy wants to know."""
+
+    @property
+    def cors(self) -> CorsRule | None:
+        """The rule; None switches the policy off."""
+
+
+def cors(options: CorsOptions, tools: PolicyTools) -> Policy | None:
     """Answer preflights, and mark the answers that pages of `origins` may see."""
     rule = options.cors
     if rule is None:
@@ -72,7 +107,7 @@ def _origin_check(origins: tuple[str, ...]) -> Callable[[bytes], bool]:
     return lambda origin: origin.lower() in exact or wild.fullmatch(origin.lower()) is not None
 
 
-def _grant(rule: model.Cors) -> Callable[[bytes], list[tuple[bytes, bytes]]]:
+def _grant(rule: CorsRule) -> Callable[[bytes], list[tuple[bytes, bytes]]]:
     """What lets a page of an allowed origin see an answer."""
     if "*" in rule.origins:
         # No credentials here: with them, browsers take "*" for the name of an origin that nobody has.
@@ -82,7 +117,7 @@ def _grant(rule: model.Cors) -> Callable[[bytes], list[tuple[bytes, bytes]]]:
     return lambda origin: [(b"Access-Control-Allow-Origin", origin), *credentials]
 
 
-def _preflight_fields(rule: model.Cors) -> Callable[[RequestHead], list[tuple[bytes, bytes]]]:
+def _preflight_fields(rule: CorsRule) -> Callable[[RequestHead], list[tuple[bytes, bytes]]]:
     """What an allowed origin is told in answer to a preflight: all that is allowed, whatever was asked for."""
     methods = ", ".join(rule.methods).encode()
     names = ", ".join(dict.fromkeys((*ALWAYS_ALLOWED, *rule.headers))).encode()

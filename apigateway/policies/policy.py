@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from apigateway.config import model
     from apigateway.exchange import Exchange
     from apigateway.http.answers import Answer
     from apigateway.http.heads import ResponseHead
@@ -38,13 +37,13 @@ class Policy:
 class PolicyTools:
     """What policies are made with, besides their options.
 
-    `limiter` finds the state of a rate limit by its name within the route; that state outlives the policy. `now` is
-    the monotonic clock, in seconds.
+    `limiter` finds the state of a rate limit by its name within the route and its options; that state outlives the
+    policy. `now` is the monotonic clock, in seconds.
     """
 
     service: str
     route: str
-    limiter: Callable[[str, model.RateLimit], IRateLimiter]
+    limiter: Callable[[str, Any], IRateLimiter]
     now: Callable[[], float]
 
 

@@ -10,19 +10,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apigateway.errors import RATE_LIMITED, GatewayError
 from apigateway.policies.client_key import limit_key
 from apigateway.policies.policy import Policy, PolicyTools, RequestSide
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
     from apigateway.interfaces import IRateLimiter
 
 LONGEST_VALUE = 64
 """Longer values of a field are counted under their hash, so that keys can't fill the memory."""
+
+
+class Limit(Protocol):
+    """One window of a rate limit."""
+
+    @property
+    def limit(self) -> int:
+        """How many requests are admitted in any `window`."""
+
+    @property
+    def window(self) -> float:
+        """Seconds."""
+
+    @property
+    def key(self) -> str:
+        """What is counted: "client", or "header:NAME"."""
+
+
+class LimitOptions(Protocol):
+    """What this policy wants to know."""
+
+    @property
+    def rate_limit(self) -> tuple[Limit, ...]:
+        """The windows; none switches the policy off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,7 @@ class _Rule:
     refusal: str
 
 
-def rate_limit(options: model.Policies, tools: PolicyTools) -> Policy | None:
+def rate_limit(options: LimitOptions, tools: PolicyTools) -> Policy | None:
     """Admit a request where each of the windows admits it."""
     if not options.rate_limit:
         return None
@@ -81,7 +104,7 @@ def _several_windows(rules: tuple[_Rule, ...], described: tuple[bytes, bytes], n
     return check
 
 
-def _rule(name: str, limit: model.RateLimit, tools: PolicyTools) -> _Rule:
+def _rule(name: str, limit: Limit, tools: PolicyTools) -> _Rule:
     described = f'"{name}";q={limit.limit}'
     if limit.window.is_integer():
         # The draft has whole seconds only, and lets a window that has none go unsaid.
@@ -95,7 +118,7 @@ def _rule(name: str, limit: model.RateLimit, tools: PolicyTools) -> _Rule:
     )
 
 
-def _name(limit: model.RateLimit, taken: set[str]) -> str:
+def _name(limit: Limit, taken: set[str]) -> str:
     """The window's length, and a number where a route has several such windows."""
     name = base = f"{_seconds(limit.window)}s"
     number = 1

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from apigateway.policies.field_rules import encoded, lower_names, without
+from apigateway.policies.field_rules import HeaderOptions, encoded, lower_names, without
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
 
 
-def request_headers(options: model.Policies, tools: PolicyTools) -> Policy | None:
+def request_headers(options: HeaderOptions, tools: PolicyTools) -> Policy | None:
     """Remove `remove_request`, replace or add `set_request`."""
     rules = options.headers
     added = encoded(rules.set_request)

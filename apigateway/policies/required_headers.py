@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apigateway.errors import MISSING_HEADER, GatewayError
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
 
 
-def required_headers(options: model.Policies, tools: PolicyTools) -> Policy | None:
+class RequiredOptions(Protocol):
+    """What this policy wants to know."""
+
+    @property
+    def required_headers(self) -> tuple[str, ...]:
+        """Names, in any spelling."""
+
+
+def required_headers(options: RequiredOptions, tools: PolicyTools) -> Policy | None:
     """Refuse requests in which one of `required_headers` is not there, or is there but empty."""
     if not options.required_headers:
         return None

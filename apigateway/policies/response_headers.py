@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from apigateway.policies.field_rules import encoded, lower_names, without
+from apigateway.policies.field_rules import HeaderOptions, encoded, lower_names, without
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
     from apigateway.http.heads import ResponseHead
 
@@ -16,7 +15,7 @@ TELLTALE = frozenset((b"server", b"x-powered-by"))
 """Fields that tell an attacker which software to attack."""
 
 
-def response_headers(options: model.Policies, tools: PolicyTools) -> Policy | None:
+def response_headers(options: HeaderOptions, tools: PolicyTools) -> Policy | None:
     """Remove `remove_response` and, with `hide_server`, `TELLTALE`; replace or add `set_response`."""
     rules = options.headers
     added = encoded(rules.set_response)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from apigateway.policies.field_rules import HeaderOptions
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
     from apigateway.http.heads import ResponseHead
 
@@ -22,7 +22,7 @@ TLS_FIELDS = (*FIELDS, (b"Strict-Transport-Security", b"max-age=31536000"))
 _NAMES = frozenset(name.lower() for name, _ in TLS_FIELDS)
 
 
-def security_headers(options: model.Policies, tools: PolicyTools) -> Policy | None:
+def security_headers(options: HeaderOptions, tools: PolicyTools) -> Policy | None:
     """Add the fields; where the service sets one itself, it knows better."""
     if not options.headers.security:
         return None

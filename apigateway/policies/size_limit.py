@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apigateway.errors import BODY_TOO_LARGE, GatewayError
 from apigateway.http.heads import CHUNKED
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
-    from apigateway.config import model
     from apigateway.exchange import Exchange
 
 
-def size_limit(options: model.Policies, tools: PolicyTools) -> Policy | None:
+class SizeOptions(Protocol):
+    """What this policy wants to know."""
+
+    @property
+    def max_body(self) -> int | None:
+        """Bytes of a request body; None does not limit it."""
+
+
+def size_limit(options: SizeOptions, tools: PolicyTools) -> Policy | None:
     """Refuse bodies above `max_body` before they are sent; those of unknown length are counted on their way."""
     if options.max_body is None:
         return None

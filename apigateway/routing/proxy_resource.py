@@ -14,8 +14,8 @@ from apigateway.http.heads import RequestHead
 from apigateway.http.paths import read_path
 from apigateway.routing.route import Route, ambiguous
 
-Adapt = Callable[[Any], Exchange]
-"""Makes the exchange of a stock request."""
+Adapt = Callable[[Any], Exchange | None]
+"""Makes the exchange of a stock request; None where that was refused and answered."""
 
 
 class ProxyResource(Resource):
@@ -57,6 +57,8 @@ class ProxyResource(Resource):
     def render(self, request: Any) -> int:
         """Forward a stock request."""
         exchange = self._adapt(request)
+        if exchange is None:
+            return NOT_DONE_YET
         try:
             _, ambiguities = read_path(exchange.head.path)
             self.begin(exchange, ambiguities)

@@ -37,6 +37,9 @@ LEVELS: dict[str, Any] = {
 }  # fmt: skip
 """The levels of a configuration; "critical", which only faults have, is above them all."""
 
+_CHATTY = ("twisted.", "log_legacy")
+"""Namespaces that tell of every factory that starts: their "info" counts as "debug"."""
+
 # Twisted's older log adds these to an event; they repeat what is told otherwise.
 _LEGACY = frozenset(("event", "failure", "format", "isError", "logLevel", "message", "system", "time", "why"))
 
@@ -121,6 +124,8 @@ class EventWriter:
 
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level")
+        if level is LogLevel.info and str(event.get("log_namespace")).startswith(_CHATTY):
+            level = LogLevel.debug
         if level is not None and level < self._least:
             return
         with suppress(OSError, ValueError):

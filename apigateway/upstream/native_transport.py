@@ -64,7 +64,8 @@ class NativeTransport:
             # The dialer has a time limit of its own, and tells.
             self._waiting[receiver] = float("inf")
             self._connect()
-        elif len(self._waiting) < self._options.waiting:
+        elif len(self._waiting) - self._connecting < self._options.waiting:
+            # Those whose connection is being made stand in no line.
             self._waiting[receiver] = self._now() + self._wait_s
         else:
             receiver.failed(self._exhausted())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead, ResponseHead
+from apigateway.http.paths import without_prefix
 from apigateway.interfaces import Fields
 
 VIA = b"1.1 apigateway"
@@ -19,11 +20,11 @@ VIA = b"1.1 apigateway"
 class ForwardPlan:
     """How exchanges of one route are sent on.
 
-    `strip` bytes are cut from the front of the target. `pass_host` keeps the client's `Host`. `forwarded` adds the
+    `strip` is the path prefix that is cut from the target. `pass_host` keeps the client's `Host`. `forwarded` adds the
     field of RFC 7239, `via` that of RFC 9110 §7.6.3. `on_response` are the policies' response sides, in order.
     """
 
-    strip: int = 0
+    strip: bytes = b""
     pass_host: bool = False
     forwarded: bool = False
     via: bool = True
@@ -31,10 +32,7 @@ class ForwardPlan:
 
     def target(self, head: RequestHead) -> bytes:
         """The request target for the service."""
-        if not self.strip:
-            return head.target
-        rest = head.target[self.strip :]
-        return rest if rest[:1] == b"/" else b"/" + rest
+        return without_prefix(head.target, self.strip) if self.strip else head.target
 
     def request_fields(self, exchange: Exchange, host: bytes) -> Fields:
         """The end-to-end fields of the request, and those that say where it has been."""

@@ -27,6 +27,8 @@ CANNOT: dict[str, tuple[str, ...]] = {
     # A stock Site reads heads by its own rules, refuses in its own words, or just closes.
     "refusals of malformed heads": (STOCK,),
     "limits on heads": (STOCK,),
+    "limits on connections": (STOCK,),
+    "several options in Connection": (STOCK,),
     "absolute form": (STOCK,),
     "asterisk form": (STOCK,),
     "kept connections in HTTP/1.0": (STOCK,),
@@ -40,6 +42,8 @@ CANNOT: dict[str, tuple[str, ...]] = {
     # Twisted's pool takes the oldest idle connection, and reads no header line above 16 KiB.
     "newest idle connection first": (TREQ,),
     "long answer fields": (TREQ,),
+    # It forgets what came in one segment with the end of an answer, and goes on.
+    "an end after too much": (TREQ,),
 }
 """What cannot be done → by which ends."""
 

@@ -26,6 +26,11 @@ async def until(condition: Callable[[], object], what: object = "what the test w
         await deferLater(reactor, _LOOK_AGAIN_S)
 
 
+async def a_turn() -> None:
+    """Let the reactor go round once."""
+    await deferLater(reactor, 0)
+
+
 async def a_moment() -> None:
     """Let all that is on its way arrive, for tests that say what does not happen."""
     for _ in range(_TURNS):

@@ -12,12 +12,13 @@ class RoutesTableTests(SynchronousTestCase):
     """`--check` shows it after "ok"."""
 
     def test_has_a_line_for_each_route_in_aligned_columns(self) -> None:
+        policies = "100/1m, breaker, health, retry"
         self.assertEqual(
             routes_table(load_environment({})).splitlines(),
             [
                 "METHODS                           HOST  PATH   SERVICE  TARGETS                POLICIES",
-                "POST                              *     /auth  auth     http://localhost:8001  100/1m, breaker, health, retry",
-                "GET,POST,PUT,DELETE,HEAD,OPTIONS  *     /api   product  http://localhost:8002  100/1m, breaker, health, retry",
+                f"POST                              *     /auth  auth     http://localhost:8001  {policies}",
+                f"GET,POST,PUT,DELETE,HEAD,OPTIONS  *     /api   product  http://localhost:8002  {policies}",
             ],
         )
 

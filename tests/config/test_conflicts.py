@@ -60,26 +60,24 @@ class FallbackConflictTests(SynchronousTestCase):
 
     def conflicts(self, **fallbacks: str) -> list[str]:
         """What is wrong with services that fall back like this."""
-        lines = (
-            f"  {name}: {{prefix: /{name}, targets: [http://x]{f', fallback: {{service: {other}}}' if other else ''}}}\n"
-            for name, other in fallbacks.items()
-        )
-        return messages("services:\n" + "".join(lines))
+        service = "  {0}: {{prefix: /{0}, targets: [http://x], fallback: {1}}}\n"
+        return messages("services:\n" + "".join(service.format(*names) for names in fallbacks.items()))
 
     def test_may_form_a_chain(self) -> None:
-        self.assertEqual(self.conflicts(a="b", b="c", c=""), [])
+        self.assertEqual(self.conflicts(a="{service: b}", b="{service: c}", c="false"), [])
 
     def test_must_lead_to_a_service_that_is_there(self) -> None:
         self.assertEqual(
-            self.conflicts(orders="a", a="order"),
+            self.conflicts(orders="{service: a}", a="{service: order}"),
             ["services.a.fallback: there is no service 'order'; did you mean `orders`?"],
         )
 
     def test_must_not_lead_back(self) -> None:
-        self.assertEqual(self.conflicts(a="a"), ["services.a.fallback: services must not fall back in a circle: a → a"])
+        message = "services must not fall back in a circle"
+        self.assertEqual(self.conflicts(a="{service: a}"), [f"services.a.fallback: {message}: a → a"])
         self.assertEqual(
-            self.conflicts(x="b", b="c", c="d", d="b"),
-            ["services.b.fallback: services must not fall back in a circle: b → c → d → b"],
+            self.conflicts(x="{service: b}", b="{service: c}", c="{service: d}", d="{service: b}"),
+            [f"services.b.fallback: {message}: b → c → d → b"],
         )
 
     def test_from_defaults_must_not_lead_to_the_service_itself(self) -> None:

@@ -10,7 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.config.given import Kind
 from apigateway.config.keys import TOP
 from apigateway.config.kinds import ListOf, Named, OneOrMany, OrFalse, Shorthand
+from apigateway.config.problems import Problems
 from apigateway.config.read import load_environment, load_file, parse_text
+from apigateway.config.source import parse_tree
 from apigateway.config.tables import Table
 
 EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"
@@ -63,6 +65,14 @@ def used(value: object, kind: Kind) -> Iterator[tuple[str, str]]:
                 yield from used(inner, table.keys[key].kind)
 
 
+def built(table: Table, value: object) -> object:
+    """The value of the model that a YAML value gives."""
+    problems = Problems()
+    model = table.build(table.read(parse_tree(yaml.safe_dump(value), "g", {}, problems), problems), problems)
+    problems.raise_any()
+    return model
+
+
 class ExampleTests(SynchronousTestCase):
     """`gateway.yaml`."""
 
@@ -92,14 +102,11 @@ class CatalogueTests(SynchronousTestCase):
     """What holds for every key."""
 
     def test_defaults_are_written_in_a_way_that_reads_back_as_the_default(self) -> None:
-        for table in TABLES.values():
+        required: dict[str, dict[str, object]] = {"cors": {"origins": ["*"]}, "target": {"url": "http://a"}}
+        for table in (table for table in TABLES.values() if table.make is not dict):
+            least = required.get(table.name, {})
             defaults = {name: key.default for name, key in table.keys.items() if key.default is not None}
-            if table.make is not dict and not any(key.required for key in table.keys.values()):
-                text = yaml.safe_dump({"services": {"a": {"prefix": "/a", "targets": ["http://a"]}}})
-                place = table.name if table.name in TOP.keys else f"defaults: {{{table.name}"
-                close = "" if table.name in TOP.keys else "}"
-                written = f"{text}{place}: {yaml.safe_dump(defaults, default_flow_style=True).strip()}{close}\n"
-                self.assertEqual(parse_text(written, "g", {}), parse_text(text, "g", {}), table.name)
+            self.assertEqual(built(table, least | defaults), built(table, least), table.name)
 
     def test_every_key_tells_its_meaning_in_a_sentence(self) -> None:
         for table in TABLES.values():

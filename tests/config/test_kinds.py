@@ -26,11 +26,11 @@ def built(kind: Kind, text: str) -> Any:
     return value
 
 
-def allows(kind: Kind, value: object) -> bool:
-    """Whether a kind's schema allows a value."""
+def allowed(kind: Kind, *values: object) -> list[bool]:
+    """Which values a kind's schema allows."""
     definitions: dict[str, Any] = {}
     schema = {**kind.schema(definitions), "$defs": definitions}
-    return bool(Draft202012Validator(schema).is_valid(value))
+    return [Draft202012Validator(schema).is_valid(value) for value in values]
 
 
 class KindTests(SynchronousTestCase):
@@ -46,29 +46,27 @@ class KindTests(SynchronousTestCase):
     def test_a_list_may_have_to_hold_something(self) -> None:
         kind = ListOf(integer(0), 1)
         self.assertEqual(built(kind, "[]"), ["g:1: expected at least one item, or leave the key out"])
-        self.assertEqual([allows(kind, []), allows(kind, [1]), allows(kind, ["x"])], [False, True, False])
+        self.assertEqual(allowed(kind, [], [1], ["x"]), [False, True, False])
 
     def test_names_are_free_but_must_be_names(self) -> None:
         kind = Named(SERVICE_NAME, BOOLEAN, 1)
         self.assertEqual(built(kind, "{a: true, b: false}"), {"a": True, "b": False})
         self.assertEqual(built(kind, "{}"), ["g:1: expected at least one entry"])
         self.assertIn("['a b']: expected the name of a service", built(kind, "{a b: true}")[0])
-        self.assertEqual([allows(kind, value) for value in ({}, {"a b": True}, {"a": True})], [False, False, True])
+        self.assertEqual(allowed(kind, {}, {"a b": True}, {"a": True}), [False, False, True])
 
     def test_fields_are_pairs_whose_names_have_no_case(self) -> None:
         kind = Pairs(FIELD_NAME, FIELD_VALUE)
         self.assertEqual(built(kind, "{X-B: 1.10, x-a: no}"), (("X-B", "1.10"), ("x-a", "no")))
         self.assertIn("given twice", built(kind, "{x-a: 1, X-A: 2}")[0])
         self.assertEqual(len(built(kind, '{"a b": 1, c: "\\n"}')), 2)
-        self.assertEqual([allows(kind, value) for value in ({"a b": ""}, {"a": [1]}, {"a": 1})], [False, False, True])
+        self.assertEqual(allowed(kind, {"a b": ""}, {"a": [1]}, {"a": 1}), [False, False, True])
 
     def test_a_single_value_may_stand_for_a_table(self) -> None:
         kind = Shorthand("watts", LAMP)
         self.assertEqual([built(kind, "40"), built(kind, "{watts: 40, lit: yes}")], [Lamp(40), Lamp(40, lit=True)])
         self.assertEqual(built(kind, "[]")[0][:38], "g:1: expected a whole number, at least")
-        self.assertEqual(
-            [allows(kind, value) for value in (40, {"watts": 40}, {"lit": True}, [])], [True, True, False, False]
-        )
+        self.assertEqual(allowed(kind, 40, {"watts": 40}, {"lit": True}, []), [True, True, False, False])
 
     def test_one_table_or_several_are_always_several(self) -> None:
         kind = OneOrMany(LAMP)
@@ -78,9 +76,7 @@ class KindTests(SynchronousTestCase):
         self.assertEqual(
             built(kind, "[{watts: 1}, {watts: 0}]"), ["g:1: [1].watts: expected a whole number, at least 1, not '0'"]
         )
-        self.assertEqual(
-            [allows(kind, value) for value in ({"watts": 1}, [{"watts": 1}], [], 1)], [True, True, False, False]
-        )
+        self.assertEqual(allowed(kind, {"watts": 1}, [{"watts": 1}], [], 1), [True, True, False, False])
         self.assertEqual(kind.show((Lamp(1),)), LAMP.show(Lamp(1)))
 
     def test_false_switches_off(self) -> None:
@@ -89,6 +85,6 @@ class KindTests(SynchronousTestCase):
         self.assertEqual(
             built(kind, "true"), ["g:1: expected `false`, or a mapping of `watts`, `delay`, `lit`, not text"]
         )
-        self.assertEqual([allows(kind, value) for value in (False, {"watts": 1}, True)], [True, True, False])
+        self.assertEqual(allowed(kind, False, {"watts": 1}, True), [True, True, False])
         self.assertEqual([built(OrFalse(size()), text) for text in ("no", "1KiB")], [None, 1024])
         self.assertEqual([kind.show(None), kind.show(Lamp(1))], [False, LAMP.show(Lamp(1))])

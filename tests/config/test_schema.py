@@ -4,14 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.schema import schema, schema_text
 
-from .reading import ONE_SERVICE, orders
+from .reading import ONE_SERVICE, orders, problems
 from .test_keys import EXAMPLE, switched_on
 from .test_read import EXAMPLE_OF_DESIGN
+from .trees import configurations
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "configuration.schema.json"
 
@@ -61,6 +63,13 @@ class SchemaTests(SynchronousTestCase):
             "routes: [{path: /x}]", "retries: {attempts: 99}", "fallback: {status: 99}", "host: 'a:80'",
         ):  # fmt: skip
             self.assertEqual(len(faults(orders(keys))), 1, keys)
+
+    @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(configurations(noise=False))
+    def test_allows_whatever_can_be_read(self, value: object) -> None:
+        text = yaml.safe_dump(value)
+        if not problems(text, {"A": "a"}):
+            self.assertEqual(faults(text), [])
 
     def test_refuses_a_service_without_targets_or_path(self) -> None:
         self.assertEqual(faults("services: {a: {prefix: /a}}"), ["$.services.a"])

@@ -18,9 +18,7 @@ class OneServiceTests(SynchronousTestCase):
         self.assertEqual(route.policies, Policies())
 
     def test_may_tell_host_methods_and_whether_the_prefix_is_cut(self) -> None:
-        route = orders_service(
-            "{host: A.example.com, methods: [post], strip_prefix: true}"[1:-1].replace(", ", "\n")
-        ).routes[0]
+        route = orders_service("host: A.example.com\nmethods: [post]\nstrip_prefix: true").routes[0]
         self.assertEqual((route.host, route.methods, route.strip_prefix), ("a.example.com", ("POST",), True))
 
     def test_head_is_admitted_where_get_is(self) -> None:
@@ -133,7 +131,8 @@ class RoutesTests(SynchronousTestCase):
                 self.ROUTES
                 % (
                     "rate_limit: {limit: 5, window: 1s}, max_body: 1KiB, required_headers: [X-A, X-B],",
-                    "{path: /x, rate_limit: {limit: 9}, required_headers: [X-C]}, {path: /y, rate_limit: false, max_body: false}",
+                    "{path: /x, rate_limit: {limit: 9}, required_headers: [X-C]},"
+                    "{path: /y, rate_limit: false, max_body: false}",
                 )
             )
             .services[0]

@@ -54,7 +54,8 @@ class TableTests(SynchronousTestCase):
             lamp("watts: 0\ndelay: soon\nlitt: yes\n"),
             [
                 "g:1: watts: expected a whole number, at least 1, not '0'",
-                "g:2: delay: expected a duration (30s, 500ms, 5m, 1h, or a number of seconds), at least 1ms, not 'soon'",
+                "g:2: delay: expected a duration (30s, 500ms, 5m, 1h, or a number of seconds), at least 1ms,"
+                " not 'soon'",
                 "g:3: litt: unknown key; did you mean `lit`?",
             ],
         )

@@ -102,9 +102,10 @@ class WebTests(SynchronousTestCase):
                 "https://a:443": "https://a",
                 "http://localhost:3000": "http://localhost:3000",
                 "capacitor://localhost": "capacitor://localhost",
+                "https://*.Example.com:443": "https://*.example.com",
             },
         )
-        self.assert_refuses(web.ORIGIN, "", "null", "shop.example.com", "https://a/", "https://*.example.com")
+        self.assert_refuses(web.ORIGIN, "", "null", "shop.example.com", "https://a/", "https://a.*.com", "https://*")
 
     def test_a_method_is_a_token_in_capitals(self) -> None:
         self.assert_reads(web.METHOD, get="GET", M_SEARCH="M_SEARCH")

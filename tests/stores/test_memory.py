@@ -198,10 +198,11 @@ class ForgettingTests(SynchronousTestCase):
         limiter = MemoryRateLimiter(2, 60.0, max_keys=10, recent_keys=2)
         for now, key in enumerate("abcde"):
             limiter.admit(key, float(now))
-        limiter.sweep(62.0)
-        self.assertEqual(limiter.tracked(), 2)
-        limiter.sweep(64.0)
-        self.assertEqual(limiter.tracked(), 0)
+        left = []
+        for now in (59.0, 60.0, 61.0, 62.0, 63.0, 64.0):
+            limiter.sweep(now)
+            left.append(limiter.tracked())
+        self.assertEqual(left, [5, 4, 3, 2, 1, 0])
 
     def test_a_sweep_does_a_bounded_amount_of_work(self) -> None:
         limiter = MemoryRateLimiter(2, 60.0, max_keys=100_000)

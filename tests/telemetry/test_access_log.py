@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,13 +25,12 @@ class AccessLogTests(SynchronousTestCase):
         self.path = Path(self.mktemp())
         self.clock = Clock()
         self.clock.advance(100.0)
-        self.events: list[dict[str, object]] = []
-        globalLogPublisher.addObserver(self._notice)
-        self.addCleanup(globalLogPublisher.removeObserver, self._notice)
+        self.observer = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.observer)
+        self.addCleanup(globalLogPublisher.removeObserver, self.observer)
 
-    def _notice(self, event: dict[str, object]) -> None:
-        if event.get("event") == "access-log-trouble":
-            self.events.append(event)
+    def trouble(self) -> list[dict[str, Any]]:
+        return [event for event in self.observer if event.get("event") == "access-log-trouble"]
 
     def wall(self) -> float:
         return self.clock.seconds() + 1_000_000_000
@@ -70,17 +71,17 @@ class AccessLogTests(SynchronousTestCase):
         log = AccessLog(writer, "json", "keep", self.clock.seconds, self.wall)
         log.start()
         log.report_trouble()
-        self.assertEqual(self.events, [])
+        self.assertEqual(self.trouble(), [])
         log.write([ended(), ended()])
         log.stop()
         log.report_trouble()
         log.write([ended()])
         log.report_trouble()
-        self.assertEqual([event["lines"] for event in self.events], [2])
-        self.assertIn("No space left", str(self.events[0]["reason"]))
+        self.assertEqual([event["lines"] for event in self.trouble()], [2])
+        self.assertIn("No space left", self.trouble()[0]["reason"])
         self.clock.advance(REPORT_EVERY)
         log.report_trouble()
-        self.assertEqual([event["lines"] for event in self.events], [2, 1])
+        self.assertEqual([event["lines"] for event in self.trouble()], [2, 1])
         self.assertEqual(log.lost(), 3)
 
     def test_a_file_that_cannot_be_opened_is_an_error_at_the_start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 
 from hypothesis import given, settings
@@ -50,7 +51,7 @@ class HistogramTests(SynchronousTestCase):
         self.assertEqual(histogram_of(durations).cumulative([edge]), [below])
 
     def test_no_bucket_is_wider_than_a_tenth_of_its_lower_end(self) -> None:
-        widths = [high / low for low, high in zip(EDGES, EDGES[1:], strict=False)]
+        widths = [high / low for low, high in pairwise(EDGES)]
         self.assertLess(max(widths), 1.1)
         self.assertGreater(min(widths), 1.0)
         self.assertEqual((EDGES[0], EDGES[-1]), (LOWEST, HIGHEST))

@@ -113,9 +113,7 @@ class CombinedTests(SynchronousTestCase):
         exchange = ended(status=0, attempts=0)
         exchange.head = RequestHead(b"", b"", 1, [], [], {})
         exchange.bytes_out = 0
-        self.assertEqual(
-            line(exchange, "combined"), b'203.0.113.7 - - [22/Nov/2025:22:58:01 +0000] "-" - - "-" "-"\n'
-        )
+        self.assertEqual(line(exchange, "combined"), b'203.0.113.7 - - [22/Nov/2025:22:58:01 +0000] "-" - - "-" "-"\n')
 
     @settings(deadline=None)
     @given(st.binary())

@@ -36,7 +36,9 @@ class ReportTests(SynchronousTestCase):
 
     def test_services_routes_and_targets_are_told_apart(self) -> None:
         services = self.report["services"]
-        self.assertEqual({name: one["requests"] for name, one in services.items()}, {"auth": 1, "none": 1, "product": 3})
+        self.assertEqual(
+            {name: one["requests"] for name, one in services.items()}, {"auth": 1, "none": 1, "product": 3}
+        )
         targets = services["product"]["targets"]
         self.assertEqual(
             {name: one["requests"] for name, one in targets.items()},

@@ -59,9 +59,7 @@ class StatisticsTests(SynchronousTestCase):
             counting.add([ended()])
         covered, tallies = counting.last_minute()
         began = clock.seconds() - covered
-        self.assertEqual(
-            sum(tally.requests for tally in tallies.values()), sum(time >= began - 1e-9 for time in times)
-        )
+        self.assertEqual(sum(tally.requests for tally in tallies.values()), sum(time >= began - 1e-9 for time in times))
         self.assertGreaterEqual(covered + 1e-9, min(60.0, clock.seconds()))
         self.assertLess(covered, 65.0 + 1e-9)
 

@@ -1,0 +1,82 @@
+"""From the data path to statistics and access log, in batches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from apigateway.config.model import AccessLog
+from apigateway.interfaces import IExchangeObserver
+from apigateway.telemetry.telemetry import FLUSH_EVERY, MOST_PENDING, Telemetry
+from tests.telemetry.ended import ended
+
+
+class TelemetryTests(SynchronousTestCase):
+    """What becomes of exchanges that are over."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.clock = Clock()
+        self.telemetry = Telemetry(AccessLog(file=str(self.path)), self.clock, self.clock.seconds)
+        self.telemetry.start()
+        self.addCleanup(self.telemetry.stop)
+
+    def counted(self) -> int:
+        return sum(tally.requests for tally in self.telemetry.statistics.since_start().values())
+
+    def test_it_is_an_observer_of_exchanges(self) -> None:
+        verifyObject(IExchangeObserver, self.telemetry)
+
+    def test_exchanges_are_counted_and_logged_a_moment_later(self) -> None:
+        for _ in range(3):
+            self.telemetry.exchange_ended(ended())
+        self.assertEqual((self.counted(), repr(self.telemetry)), (0, "<Telemetry pending=3 lost=0>"))
+        self.clock.advance(FLUSH_EVERY)
+        self.assertEqual((self.counted(), repr(self.telemetry)), (3, "<Telemetry pending=0 lost=0>"))
+
+    def test_no_more_than_a_bounded_number_is_kept_for_later(self) -> None:
+        exchange = ended()
+        for _ in range(MOST_PENDING - 1):
+            self.telemetry.exchange_ended(exchange)
+        self.assertEqual(self.counted(), 0)
+        self.telemetry.exchange_ended(exchange)
+        self.assertEqual(self.counted(), MOST_PENDING)
+
+    def test_at_the_end_everything_is_counted_and_logged(self) -> None:
+        self.telemetry.exchange_ended(ended())
+        self.telemetry.stop()
+        self.assertEqual(self.counted(), 1)
+        self.assertEqual(json.loads(self.path.read_bytes())["service"], "product")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_exchange_that_cannot_be_written_harms_neither_the_counters_nor_what_comes_later(self) -> None:
+        broken = ended()
+        broken.head = None  # type: ignore[assignment]
+        self.telemetry.exchange_ended(broken)
+        self.clock.advance(FLUSH_EVERY)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.telemetry.exchange_ended(ended())
+        self.clock.advance(FLUSH_EVERY)
+        self.telemetry.stop()
+        self.assertEqual((self.counted(), self.path.read_bytes().count(b"\n")), (2, 1))
+
+    def test_the_lateness_of_the_loop_is_measured_while_it_runs(self) -> None:
+        self.clock.advance(0.7)
+        self.assertAlmostEqual(self.telemetry.lag.last, 0.6)
+
+
+class WithoutAccessLogTests(SynchronousTestCase):
+    """A gateway that writes no access log."""
+
+    def test_exchanges_are_counted_all_the_same(self) -> None:
+        clock = Clock()
+        telemetry = Telemetry(None, clock, clock.seconds)
+        telemetry.start()
+        telemetry.exchange_ended(ended())
+        telemetry.stop()
+        self.assertEqual(sum(tally.requests for tally in telemetry.statistics.since_start().values()), 1)
+        self.assertEqual(telemetry.lost_lines(), 0)
