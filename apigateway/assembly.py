@@ -285,6 +285,7 @@ class Assembly:
             headers=tuple((key.lower().encode(), value.encode()) for key, value in route.headers),
             allow_paths=frozenset(route.policies.allow_paths),
             on_request=request_side(policies),
+            preflights=route.policies.cors is not None,
         )
 
     def _tree(self, routes: Iterable[Route], pages: dict[bytes, Resource]) -> Resource:

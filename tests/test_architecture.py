@@ -113,6 +113,8 @@ def functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 class ImportTests(SynchronousTestCase):
+    maxDiff = None
+
     def setUp(self) -> None:
         self.modules = modules()
 
@@ -178,6 +180,8 @@ class ImportTests(SynchronousTestCase):
 
 
 class RoomTests(SynchronousTestCase):
+    maxDiff = None
+
     def setUp(self) -> None:
         self.modules = modules()
 

@@ -14,10 +14,10 @@ OWN_PAGES = ("/health", "/gateway")
 """Where the gateway's own pages are."""
 
 
-def check_conflicts(services: list[Placed], problems: Problems) -> None:
-    """Note every conflict."""
+def check_conflicts(services: list[Placed], names: list[str], problems: Problems) -> None:
+    """Note every conflict. `names` are those of all services, also of such as could not be built."""
     _check_routes(services, problems)
-    _check_fallbacks({placed.service.name: placed for placed in services}, problems)
+    _check_fallbacks({placed.service.name: placed for placed in services}, names, problems)
 
 
 def _check_routes(services: list[Placed], problems: Problems) -> None:
@@ -49,14 +49,12 @@ def _mention(where: Where) -> str:
     return f"{where.path} in line {where.line}" if where.line else where.path
 
 
-def _check_fallbacks(services: dict[str, Placed], problems: Problems) -> None:
+def _check_fallbacks(services: dict[str, Placed], names: list[str], problems: Problems) -> None:
     reported: set[str] = set()
     for name, placed in services.items():
         chain = _chain(name, services)
-        if chain[-1] not in services:
-            if len(chain) == 2:
-                hint = nearest(chain[-1], list(services))
-                problems.add(placed.fallback, f"there is no service {chain[-1]!r}; {hint}")
+        if len(chain) > 1 and chain[1] not in names:
+            problems.add(placed.fallback, f"there is no service {chain[1]!r}; {nearest(chain[1], names)}")
         elif len(chain) > 1 and chain[-1] == name and name not in reported:
             reported.update(chain)
             problems.add(placed.fallback, f"services must not fall back in a circle: {' → '.join(chain)}")

@@ -61,7 +61,7 @@ def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
 def _check_cors(given: Given) -> tuple[str, str] | None:
     """With credentials, "*" is no wildcard (Fetch standard, CORS protocol and credentials)."""
     if given.values.get("credentials"):
-        for key in ("origins", "methods", "headers", "expose"):
+        for key in ("origins", "expose"):
             if "*" in given.values.get(key, ()):
                 return key, '"*" does not go together with `credentials: true`; name each one'
     return None
@@ -165,9 +165,12 @@ CORS = Table(
     "cors",
     keys_of(
         Cors,
-        origins=(ListOf(ORIGIN, 1), 'Whose pages may use the route: `https://shop.example.com`, or `"*"` for all.'),
-        methods=(ListOf(CORS_METHOD, 1), "Methods that they may use."),
-        headers=(ListOf(FIELD_NAME), "Request fields that they may set, beyond the harmless ones."),
+        origins=(
+            ListOf(ORIGIN, 1),
+            'Whose pages may use it: `https://shop.example.com`, `https://*.example.com`, or `"*"` for all.',
+        ),
+        methods=(ListOf(CORS_METHOD, 1), 'Methods that they may use; `"*"` is all.'),
+        headers=(ListOf(FIELD_NAME), 'Request fields that they may set, beyond the harmless ones; `"*"` is all.'),
         expose=(ListOf(FIELD_NAME), "Response fields that they may read, beyond the harmless ones."),
         credentials=(BOOLEAN, "Whether cookies and `Authorization` may come along."),
         max_age=(whole_seconds(), "How long a browser may remember the answer to a preflight."),

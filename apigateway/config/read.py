@@ -52,7 +52,7 @@ def _configuration(root: Node, problems: Problems) -> Configuration:
         problems.add(root.where, "needs `services`, at least one")
     services = _part(given, "services")
     placed = place_services(services, _part(given, "defaults"), problems)
-    check_conflicts(placed, problems)
+    check_conflicts(placed, list(services.places), problems)
     own = given.only({key: None for key in TOP.keys if key not in ("services", "defaults")})
     built = build_keys(TOP.keys, own, problems)
     problems.raise_any()

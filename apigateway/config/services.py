@@ -20,10 +20,9 @@ _ONE_ROUTE_KEYS = ("prefix", "host", "methods", "strip_prefix")
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A service, and where it, its routes and its fallback stand."""
+    """A service, and where its routes and its fallback stand."""
 
     service: Service
-    where: Where
     routes: tuple[Where, ...]
     fallback: Where
 
@@ -44,7 +43,7 @@ def _service(name: str, given: Given, defaults: Given, problems: Problems) -> Pl
         targets=_targets(given, merged.values.get("transport", "native"), problems),
         **build_keys(SHARED_KEYS, merged, problems),
     )
-    return Placed(service, given.where, tuple(where for _, where in routes), merged.place("fallback"))
+    return Placed(service, tuple(where for _, where in routes), merged.place("fallback"))
 
 
 def _routes(given: Given, problems: Problems) -> Iterator[Given]:
@@ -95,6 +94,6 @@ def _targets(given: Given, transport: str, problems: Problems) -> tuple[Any, ...
 def _check_url(url: str, where: Where, seen: set[str], transport: str, problems: Problems) -> None:
     if url in seen:
         problems.add(where, f"{url} is given twice; use `weight` to give a target a larger share")
-    if url.startswith("https:") and transport != "treq":
+    if url.startswith("https:") and transport == "native":
         problems.add(where, f"{url} needs `transport: treq`: the native transport does not speak TLS to services yet")
     seen.add(url)

@@ -133,12 +133,17 @@ ALLOWED_PATH = choice(*PATH_AMBIGUITIES)
 
 _CONNECTION_FIELDS = frozenset(("connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"))
 _KEPT_FIELDS = _CONNECTION_FIELDS | {"content-length", "transfer-encoding", "host"}
+_TOLD_FIELDS = frozenset(
+    ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-request-id")
+)
 
 
 def _own_field(name: str) -> str:
     if name.lower() in _KEPT_FIELDS:
         hint = "; `headers.host` decides what the service sees" if name.lower() == "host" else ""
         raise RefusedError(f"{name} belongs to the connection, and the gateway sets it itself{hint}")
+    if name.lower() in _TOLD_FIELDS:
+        raise RefusedError(f"{name} tells where a request has been, and the gateway writes it itself")
     return name
 
 

@@ -182,7 +182,7 @@ class Http1Channel(Protocol):
             self._tell_body_end(exchange, message)
         elif self._reader.error is not None:
             self._body_broken(exchange, self._reader.error)
-        else:
+        elif not self._body_held:
             self.deadline = self._site.now() + self._site.limits.body_s
         self._read(not self._body_held and len(self._reader.ready) < PIPELINED)
 

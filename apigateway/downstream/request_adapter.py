@@ -63,7 +63,7 @@ class RequestDownstream:
     def __init__(self, request: Any, now: Callable[[], float]) -> None:
         self._request = request
         self._now = now
-        self._over = self._held = self._finished = False
+        self._over = self._held = self._finished = self._head_waits = self._until_close = False
         request.notifyFinish().addErrback(self._lost)
         request.registerProducer(self, True)
 
@@ -108,6 +108,8 @@ class RequestDownstream:
     def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
         """See `IDownstream.send_head`."""
         request = self._request
+        self._head_waits = True
+        self._until_close = length is None and request.clientproto == b"HTTP/1.0"
         request.setResponseCode(status, reason)
         request.defaultContentType = None
         for name in (b"server", b"date", b"content-type"):
@@ -120,6 +122,7 @@ class RequestDownstream:
     def send_body(self, data: bytes) -> None:
         """See `IDownstream.send_body`."""
         if not self._over and data:
+            self._head_waits = False
             self._request.write(data)
 
     def finish(self, trailers: Fields) -> None:
@@ -133,14 +136,26 @@ class RequestDownstream:
             self._request.unregisterProducer()
             self._request.finish()
             self.exchange.end(self._now())
+        elif self._head_waits and not self._over:
+            # Left alone, twisted.web would send the head with the first piece of the body.
+            self._head_waits = False
+            self._request.write(b"")
 
     def abort(self) -> None:
         """See `IDownstream.abort`."""
         if not self._over:
             self._over = True
             self._request.unregisterProducer()
-            self._request.loseConnection()
+            self._cut()
             self.exchange.end(self._now())
+
+    def _cut(self) -> None:
+        """Streams of HTTP/2 are reset, and so is a connection whose end would look like the end of the body."""
+        channel = self._request.channel
+        abort = getattr(channel, "abortConnection", None)
+        if abort is None and self._until_close:
+            abort = channel.transport.abortConnection
+        (abort or self._request.loseConnection)()
 
     def pauseProducing(self) -> None:
         """The client reads slowly."""

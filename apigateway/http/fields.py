@@ -112,3 +112,14 @@ def response_fields(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
 
 # The exchange has one request id, and the gateway tells it.
 _RESPONSE_DROP = HOP_BY_HOP | FRAMING | {b"x-request-id"}
+
+
+def trailer_fields(fields: Fields) -> Fields:
+    """The trailers that are passed on: none that frames, routes, identifies or admits (RFC 9110 §6.5.1).
+
+    Those were looked at in the head; who merges trailers into it must not find others.
+    """
+    return [field for field in fields if _kind(field[0]) is None and field[0].lower() not in _NO_TRAILERS]
+
+
+_NO_TRAILERS = frozenset((b"authorization", b"cookie", b"set-cookie", b"trailer"))

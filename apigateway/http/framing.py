@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from apigateway.errors import BAD_REQUEST, EXPECTATION_FAILED, GatewayError
-from apigateway.http.fields import Fields, sort_request_fields
+from apigateway.http.fields import Fields, connection_options, sort_request_fields
 from apigateway.http.heads import CHUNKED, RequestHead
 
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
@@ -34,7 +34,8 @@ def read_head(method: bytes, target: bytes, version: str, fields: Fields, keep_a
     if method in _NOT_SERVED:
         raise GatewayError(BAD_REQUEST, "This method is not served here.")
     head = RequestHead(method, target, minor, fields, plain, special)
-    head.keep_alive = keep_alive
+    # "close" goes before "keep-alive" (RFC 9112 §9.3), which the parser does not see to on HTTP/1.0.
+    head.keep_alive = keep_alive and (minor == 1 or b"close" not in connection_options(special.get(b"connection", b"")))
     _check_host(special.get(b"host"), minor)
     # Host alone says nothing of framing, and HTTP/1.1 always has it.
     if len(special) > minor:

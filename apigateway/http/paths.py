@@ -50,7 +50,7 @@ def without_prefix(target: bytes, prefix: bytes) -> bytes:
 
     `prefix` is decoded and does not end in a slash; what is left begins with one.
     """
-    if target.startswith(prefix):
+    if target.startswith(prefix) and b"%" not in prefix:
         rest = target[len(prefix) :]
     else:
         match = _spellings(prefix).match(target)
@@ -67,4 +67,4 @@ def _spellings(prefix: bytes) -> re.Pattern[bytes]:
 def _spelling(byte: int) -> bytes:
     if byte == ord("/"):
         return rb"(?:/|%2[Ff])+"
-    return b"(?:%b|(?i:%%%02x))" % (re.escape(bytes((byte,))), byte)
+    return b"(?:(?i:%%%02x)|%b)" % (byte, re.escape(bytes((byte,))))

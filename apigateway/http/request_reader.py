@@ -50,17 +50,20 @@ class RequestReader:
     """The requests of one connection.
 
     `ready` holds the messages whose head is complete, oldest first, until the caller takes them. `error` is why the
-    connection can't go on after those, `error_head` what could be read of the malformed request.
+    connection can't go on after those, `error_head` what could be read of the malformed request. `between_requests`
+    says that nothing of a next request has arrived.
     """
 
     __slots__ = (
-        "ready", "error", "error_head", "_limits", "_parser", "_url", "_fields", "_message", "_fed", "_segment"
+        "ready", "error", "error_head", "between_requests", "_limits", "_parser", "_url", "_fields", "_message", "_fed",
+        "_segment",
     )  # fmt: skip
 
     def __init__(self, limits: HeadLimits) -> None:
         self.ready: deque[RequestMessage] = deque()
         self.error: GatewayError | None = None
         self.error_head = nothing_read()
+        self.between_requests = True
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
@@ -69,49 +72,51 @@ class RequestReader:
         # Bytes since the last piece that left the parser: an upper bound of what it holds.
         self._fed = self._segment = 0
 
-    @property
-    def between_requests(self) -> bool:
-        """Nothing of a next request has arrived."""
-        return self._message is None and not self._fed
-
     def feed(self, data: bytes) -> None:
         """Read on. Never raises: look at `ready` and `error`."""
-        if self.error is not None:
+        while data and self.error is None:
+            self._segment = size = len(data)
+            self._fed += size
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # A server may ignore `Upgrade` (RFC 9110 §7.8): what follows is the next request.
+                self._parser = httptools.HttpRequestParser(self)
+                data = data[upgrade.args[0] :]
+                continue
+            except httptools.HttpParserCallbackError as error:
+                self._stop(error.__context__)
+            except httptools.HttpParserError as error:
+                self._stop(GatewayError(BAD_REQUEST, f"The request is not HTTP: {error}."))
+            else:
+                if self._fed > self._limits.head:
+                    self._check_unfinished()
             return
-        self._segment = size = len(data)
-        self._fed += size
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError as error:
-            self._stop(error.__context__)
-        except httptools.HttpParserError as error:
-            self._stop(GatewayError(BAD_REQUEST, f"The request is not HTTP: {error}."))
-        else:
-            if self._fed > self._limits.head:
-                self._check_unfinished()
 
     def _stop(self, error: BaseException | None) -> None:
         if not isinstance(error, GatewayError):
             raise RuntimeError("a parser callback failed") from error
         self.error = error
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """A server may ignore `Upgrade` (RFC 9110 §7.8): what follows is the next request."""
-        self._parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.feed(rest)
-
     def _check_unfinished(self) -> None:
-        if self._message is not None:
-            if self._fed > self._limits.head + SEGMENT or self._size() > self._limits.head:
-                self.error = GatewayError(BAD_REQUEST, "The trailers or chunk extensions are too large.")
-        elif self._fed > self._limits.head + SEGMENT or self._size() > self._limits.head:
-            self.error = self._too_large()
+        limit = self._limits.head
+        if self._fed > limit + SEGMENT or self._size() > limit:
+            self.error = self._too_large() if self._message is None else self._trailers_too_large()
+
+    def _check_trailers(self, trailers: Fields) -> None:
+        limits = self._limits
+        if len(trailers) > limits.fields or (self._fed > limits.head and self._size() > limits.head):
+            raise self._trailers_too_large()
 
     def _size(self) -> int:
-        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._fields)
+        """Bytes of the fields that are complete: those of the head with its target, or later the trailers."""
+        target = len(self._url) if self._message is None else 0
+        return target + sum(len(name) + len(value) + 4 for name, value in self._fields)
+
+    def _trailers_too_large(self) -> GatewayError:
+        limits = self._limits
+        detail = f"At most {limits.head} bytes and {limits.fields} fields are taken as trailers."
+        return GatewayError(BAD_REQUEST, detail)
 
     def _too_large(self) -> GatewayError:
         if len(self._url) > self._limits.uri or (not self._fields and not self._url):
@@ -125,6 +130,8 @@ class RequestReader:
     def on_message_begin(self) -> None:
         self._url = b""
         self._fields = []
+        self._fed = self._segment
+        self.between_requests = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -141,8 +148,11 @@ class RequestReader:
         ):
             raise self._too_large()
         method = parser.get_method()
-        self.error_head = RequestHead(method, self._url, 1, fields, fields, {})
-        head = read_head(method, self._url, parser.get_http_version(), fields, parser.should_keep_alive())
+        try:
+            head = read_head(method, self._url, parser.get_http_version(), fields, parser.should_keep_alive())
+        except GatewayError:
+            self.error_head = RequestHead(method, self._url, 1, fields, fields, {})
+            raise
         self._message = message = RequestMessage(head)
         self._fields = message.trailers
         self._fed = self._segment
@@ -155,8 +165,9 @@ class RequestReader:
     def on_message_complete(self) -> None:
         message = self._message
         if message is not None:
+            if message.trailers:
+                self._check_trailers(message.trailers)
             message.complete = True
-            if len(message.trailers) > self._limits.fields:
-                raise GatewayError(BAD_REQUEST, f"At most {self._limits.fields} trailer fields are taken.")
         self._message = None
         self._fed = 0
+        self.between_requests = True

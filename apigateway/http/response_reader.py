@@ -5,6 +5,8 @@ Sans-I/O. What a reader has read is left in its attributes for the caller to tak
 
 from __future__ import annotations
 
+import re
+
 import httptools
 
 from apigateway.errors import BAD_RESPONSE, GatewayError
@@ -13,6 +15,7 @@ from apigateway.http.fields import Fields
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 256
 _SEGMENT = 64 * 1024
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ResponseReader:
@@ -53,6 +56,8 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Read on. Never raises: look at the attributes."""
+        if self.error is not None:
+            return
         self._segment = len(data)
         self._fed += self._segment
         if self.complete or self._parser is None:
@@ -105,12 +110,16 @@ class ResponseReader:
         parser = self._parser
         status = parser.get_status_code()  # type: ignore[union-attr]  # the parser calls this: it is there
         if status < 200:
+            if status < 100:
+                raise GatewayError(BAD_RESPONSE, "The service answered with a status that is none.")
             if status == 101:
                 return
             self.interim.append((status, fields))
             if len(self.interim) > MAX_FIELDS:
                 raise GatewayError(BAD_RESPONSE, "The service sent too many interim answers.")
             return
+        if _CONTROL.search(self._pending_reason):
+            raise GatewayError(BAD_RESPONSE, "The service answered with control bytes in its status line.")
         self.status = status
         self.reason = self._pending_reason
         self.fields = fields
@@ -119,6 +128,7 @@ class ResponseReader:
         self._read_framing(parser.get_http_version())  # type: ignore[union-attr]
         if self._is_head:
             self._parser = None
+            self._pending = []
             self.complete = True
 
     def _read_framing(self, version: str) -> None:

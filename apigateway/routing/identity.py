@@ -26,7 +26,7 @@ class Identity:
         self._known: dict[str, bool] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        """Fill in `trusted`, `client` and `request_id`."""
+        """Fill in `trusted`, `client`, `request_id`, and `secure` where a trusted proxy ended the TLS."""
         if self._trusted and self.trusts(exchange.peer):
             self._believe(exchange)
         if not exchange.request_id:
@@ -55,6 +55,8 @@ class Identity:
         forwarded_for = special.get(b"x-forwarded-for")
         if forwarded_for is not None:
             exchange.client = self._client(forwarded_for, exchange.peer)
+        if special.get(b"x-forwarded-proto", b"").strip().lower() == b"https":
+            exchange.secure = True
         request_id = special.get(b"x-request-id", b"").strip()
         if _REQUEST_ID.fullmatch(request_id):
             exchange.request_id = request_id

@@ -41,7 +41,7 @@ class ProxyResource(Resource):
         while node is not None:
             for route in node.routes:
                 if route.matches(head):
-                    if not route.methods or head.method in route.methods:
+                    if route.takes(head):
                         route.begin(exchange, ambiguities)
                         return
                     allowed |= route.methods

@@ -29,6 +29,7 @@ class Route:
 
     `methods` empty: all. `host` in lower case without port, None: any; "*.example.com" matches one or more labels.
     `headers`: lower-case names and the exact values that must be there. `allow_paths` as in the configuration.
+    `preflights`: a policy answers CORS preflights, whatever the methods.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Route:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     allow_paths: frozenset[str] = frozenset()
     on_request: tuple[RequestSide, ...] = ()
+    preflights: bool = False
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +50,15 @@ class Route:
     def matches(self, head: RequestHead) -> bool:
         """Whether host and headers are as the route wants them; the path is the tree's business."""
         return self.plain or (self._host_matches(head) and all(head.get(name) == value for name, value in self.headers))
+
+    def takes(self, head: RequestHead) -> bool:
+        """Whether the method is one of the route's."""
+        method = head.method
+        return (
+            not self.methods
+            or method in self.methods
+            or (self.preflights and method == b"OPTIONS" and head.get(b"access-control-request-method") is not None)
+        )
 
     def _host_matches(self, head: RequestHead) -> bool:
         if self.host is None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 STOP_WAIT = 2.0
 REPORT_EVERY = 60.0
 
+_log = Logger(namespace="apigateway.access_log")
+
 
 class AccessLogOptions(Protocol):
     """The access log, as the configuration has it."""
@@ -47,8 +49,6 @@ class AccessLog:
 
     `format` is a key of `FORMATS`, `query` one of `QUERY_RULES`.
     """
-
-    log = Logger(namespace="apigateway.access_log")
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class AccessLog:
         lost, error = self._writer.lost(), self._writer.error()
         if (lost == self._reported and error is None) or self._now() < self._next_report:
             return
-        self.log.warn(
+        _log.warn(
             "the access log has trouble: {reason}; {lines} lines lost",
             event="access-log-trouble",
             lines=lost - self._reported,
@@ -104,7 +104,7 @@ class AccessLog:
     def stop(self) -> None:
         """Write what is waiting, but hold up the stop no longer than `STOP_WAIT` seconds."""
         if not self._writer.stop(STOP_WAIT):
-            self.log.warn(
+            _log.warn(
                 "the access log has trouble: {reason}; {lines} lines lost",
                 event="access-log-trouble",
                 lines=self._writer.waiting(),

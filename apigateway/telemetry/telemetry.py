@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FLUSH_EVERY = 0.05
 MOST_PENDING = 10_000
 
+_log = Logger(namespace="apigateway.telemetry")
+
 
 @implementer(IExchangeObserver)
 class Telemetry:
@@ -32,8 +34,6 @@ class Telemetry:
     `clock` runs the timers and tells the time of day, `now` is the monotonic clock of the exchanges. Without
     `options` there is no access log.
     """
-
-    log = Logger(namespace="apigateway.telemetry")
 
     def __init__(self, options: AccessLogOptions | None, clock: IReactorTime, now: Callable[[], float]) -> None:
         self.statistics = Statistics(now)
@@ -89,4 +89,4 @@ class Telemetry:
             step()
         except Exception:
             # A fault in one batch must stop neither the timer nor the other reader of the batch.
-            self.log.failure("exchanges could not be recorded", event="telemetry-failed")
+            _log.failure("exchanges could not be recorded", event="telemetry-failed")

@@ -197,6 +197,16 @@ class MemoryReactor(MemoryReactorClock):
         self._next_port += 1
         return self._next_port
 
+    def advance(self, amount: float) -> None:
+        """Let time pass. As on a real reactor, a call that is made meanwhile for now has to wait for the next round."""
+        self.rightNow += amount
+        due = [call for call in self.calls if call.getTime() <= self.rightNow]
+        for call in sorted(due, key=lambda call: call.getTime()):
+            if call.active():
+                self.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
+
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> IListeningPort:
         """See `IReactorTCP.listenTCP`."""
         listener = MemoryPort(self._network, port or self.ephemeral_port(), factory, interface)

@@ -156,6 +156,10 @@ class NativeConnection(Protocol):
                 if status != 100:
                     receiver.informational(status, fields)
             reader.interim = []
+        if reader.error is not None and not self._head_told:
+            # What is known to be broken is not begun.
+            self._fail(reader.error)
+            return
         if reader.status and not self._head_told:
             self._head_told = True
             receiver.head(reader.status, reader.reason, reader.fields, reader.length)

@@ -60,7 +60,7 @@ class NativeTransport:
         """See `ITransport.lease`."""
         if self._idle and not fresh:
             self._lend(self._idle.pop(), receiver)
-        elif len(self._open) + self._connecting < self._options.connections:
+        elif self._has_room():
             # The dialer has a time limit of its own, and tells.
             self._waiting[receiver] = float("inf")
             self._connect()
@@ -90,9 +90,21 @@ class NativeTransport:
 
     def _not_connected(self, error: GatewayError) -> None:
         self._connecting -= 1
+        if len(self._waiting) <= self._connecting:
+            # Whoever this was for is gone; for each who waits there is another on its way.
+            return
         receiver = self._next_waiting()
         if receiver is not None:
             receiver.failed(error)
+        self._connect_for_line()
+
+    def _connect_for_line(self) -> None:
+        """Who waits for a connection that is not coming any more gets another."""
+        if len(self._waiting) > self._connecting and not self._closed and self._has_room():
+            self._connect()
+
+    def _has_room(self) -> bool:
+        return len(self._open) + self._connecting < self._options.connections
 
     def _next_waiting(self) -> IAttemptReceiver | None:
         for receiver in self._waiting:
@@ -120,8 +132,7 @@ class NativeTransport:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if len(self._waiting) > self._connecting and not self._closed:
-            self._connect()
+        self._connect_for_line()
 
     def _offer(self, connection: NativeConnection) -> None:
         receiver = self._next_waiting() if self._waiting else None

@@ -102,6 +102,8 @@ class TreqAttempt:
         if self._request_body is not None:
             self._request_sent = True
             self._request_body.finish()
+            # An answer that came before is told only now, and no segment follows that would flush it.
+            self.segment_over()
 
     def flush(self) -> None:
         """See `IAttempt.flush`. The reactor's transports gather what is written in one turn."""

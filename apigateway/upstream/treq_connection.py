@@ -105,8 +105,6 @@ class TreqConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Read the head first, then let Twisted read."""
         watcher = self.watcher
-        if self.is_lost:
-            return
         if self.inner.state == "QUIESCENT" or watcher is None:
             self.drop()
             return

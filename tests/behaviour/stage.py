@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -195,3 +196,10 @@ def problem(test: TestCase, answer: Message, status: int, cause: str) -> dict[st
     test.assertEqual(members["instance"], f"urn:request:{request_id}")
     test.assertTrue(members["title"])
     return members
+
+
+async def logged(path: str, count: int) -> list[dict[str, Any]]:
+    """The entries of an access log, when there are so many."""
+    file = Path(path)
+    await until(lambda: file.exists() and file.read_bytes().count(b"\n") >= count, f"{count} entries in the log")
+    return [json.loads(line) for line in file.read_bytes().splitlines()]

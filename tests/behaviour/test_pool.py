@@ -141,6 +141,14 @@ class BoundTests(TestCase):
         await first.answer()
         self.assertEqual([request.target for request in stage.one.requests], ["/api/1"])
 
+    async def test_who_waits_in_line_for_a_service_that_is_not_there_learns_so(self, via: Combination) -> None:
+        service = {"prefix": "/api", "pool": {"connections": 1}, "circuit_breaker": False}
+        stage = Stage(self, via, {"one": service})
+        await stage.close_service()
+        callers = [(await stage.call()).ask("GET", "/api") for _ in range(5)]
+        for caller in callers:
+            problem(self, await caller.answer(), 502, "connect-failed")
+
     async def test_a_full_pool_is_no_failure_of_the_service(self, via: Combination) -> None:
         service = {"prefix": "/api", "pool": {"connections": 1, "waiting": 0}, "circuit_breaker": {"failures": 1}}
         stage = Stage(self, via, {"one": service})

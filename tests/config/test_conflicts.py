@@ -72,6 +72,10 @@ class FallbackConflictTests(SynchronousTestCase):
             ["services.a.fallback: there is no service 'order'; did you mean `orders`?"],
         )
 
+    def test_to_a_service_that_is_wrong_itself_is_told_only_there(self) -> None:
+        text = "services:\n  a: {prefix: /a, targets: [http://a], fallback: {service: b}}\n  b: 5\n"
+        self.assertEqual([message.split(":")[0] for message in messages(text)], ["services.b"])
+
     def test_must_not_lead_back(self) -> None:
         message = "services must not fall back in a circle"
         self.assertEqual(self.conflicts(a="{service: a}"), [f"services.a.fallback: {message}: a → a"])

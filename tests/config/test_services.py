@@ -46,6 +46,8 @@ class OneServiceTests(SynchronousTestCase):
                 " services yet"
             ],
         )
+        unknown = messages("services: {a: {prefix: /a, transport: tls, targets: [https://x]}}")
+        self.assertEqual(unknown, ["services.a.transport: expected `native` or `treq`, not 'tls'"])
         read("services: {a: {prefix: /a, transport: treq, targets: [https://x]}}")
         read("{defaults: {transport: treq}, services: {a: {prefix: /a, targets: [https://x]}}}")
 
@@ -85,8 +87,8 @@ class OneServiceTests(SynchronousTestCase):
             messages(orders("cors: {origins: ['*'], credentials: true}")), [f"services.orders.cors.origins: {message}"]
         )
         self.assertEqual(
-            messages(orders("cors: {origins: ['https://a'], headers: ['*'], credentials: true}")),
-            [f"services.orders.cors.headers: {message}"],
+            messages(orders("cors: {origins: ['https://a'], expose: ['*'], credentials: true}")),
+            [f"services.orders.cors.expose: {message}"],
         )
         cors = orders_service("cors: {origins: ['*']}").routes[0].policies.cors
         self.assertEqual(cors and cors.origins, ("*",))

@@ -102,6 +102,7 @@ class WebTests(SynchronousTestCase):
                 "https://a:443": "https://a",
                 "http://localhost:3000": "http://localhost:3000",
                 "capacitor://localhost": "capacitor://localhost",
+                "https://*.Example.com:8443": "https://*.example.com:8443",
                 "https://*.Example.com:443": "https://*.example.com",
             },
         )
@@ -134,6 +135,10 @@ class WebTests(SynchronousTestCase):
         ):
             self.assertIn("belongs to the connection", str(value(web.CHANGED_FIELD, name)))
         self.assertEqual(value(web.CHANGED_FIELD, "X-Own"), "X-Own")
+
+    def test_fields_that_tell_where_a_request_has_been_cannot_be_changed(self) -> None:
+        for name in ("Forwarded", "via", "X-Forwarded-For", "X-Real-IP", "X-Request-Id"):
+            self.assertIn("tells where a request has been", str(value(web.CHANGED_FIELD, name)))
 
     def test_a_media_type_has_no_parameters(self) -> None:
         self.assert_reads(web.MEDIA_TYPE, **{"Application/JSON": "application/json", "text/*": "text/*"})

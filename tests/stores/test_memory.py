@@ -196,8 +196,8 @@ class ForgettingTests(SynchronousTestCase):
 
     def test_a_sweep_forgets_who_has_nothing_left_in_the_window(self) -> None:
         limiter = MemoryRateLimiter(2, 60.0, max_keys=10, recent_keys=2)
-        for now, key in enumerate("abcde"):
-            limiter.admit(key, float(now))
+        for second, key in enumerate("abcde"):
+            limiter.admit(key, float(second))
         left = []
         for now in (59.0, 60.0, 61.0, 62.0, 63.0, 64.0):
             limiter.sweep(now)

@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import IAttempt
 from apigateway.testing.receiver import RecordingReceiver
-from apigateway.testing.steps import Answer, Close, CloseSending, Reset, Respond, Send, Stall, Wait
+from apigateway.testing.steps import Answer, Close, CloseSending, ReadAll, Reset, Respond, Send, Stall, Wait
 from tests.upstream.treq_world import HOST, World
 
 LOST_BEFORE = "The service closed the connection before it answered."
@@ -147,6 +147,25 @@ class TreqAnswers(SynchronousTestCase):
         self.world.network.pump()
         self.assertEqual(self.world.transport.statistics()["open"], 0)
 
+    def test_a_longer_answer_before_the_end_of_the_request_waits_for_that_end(self):
+        self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"), Wait(1), Respond(b"def"))
+        receiver = self.world.ask(b"POST", length=4)
+        self.world.network.advance(2)
+        self.assertEqual(receiver.status, 0)
+        receiver.attempt.body(b"1234")
+        receiver.attempt.body_end([])
+        self.world.network.pump()
+        self.assertEqual((receiver.status, receiver.body, receiver.is_ended), (200, b"abcdef", True))
+
+    def test_trailers_are_dropped_both_ways(self):
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.world.service.script(ReadAll(), Respond(head + b"1\r\na\r\n0\r\nX-T: 1\r\n\r\n"))
+        receiver = self.world.ask(b"POST", length=CHUNKED)
+        receiver.attempt.body_end([(b"X-T", b"1")])
+        self.world.network.pump()
+        self.assertEqual((self.world.service.requests[0].trailers, receiver.trailers), ([], []))
+        self.assertEqual((receiver.body, receiver.is_ended), (b"a", True))
+
     @settings(deadline=None, max_examples=40)
     @given(st.lists(st.integers(0, 200), max_size=6), st.booleans())
     def test_an_answer_is_told_the_same_wherever_it_is_split(self, cuts, chunked):
@@ -181,6 +200,10 @@ class TreqBadAnswers(SynchronousTestCase):
         self.assertEqual(
             self.cause_of(b"HTTP/1.1 200 OK\r\n" + b"X-Long: abcdefgh\r\n" * 20_000, Stall()), "bad-response"
         )
+
+    def test_a_field_longer_than_twisted_reads(self):
+        raw = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 17_000 + b"\r\nContent-Length: 0\r\n\r\n"
+        self.assertEqual(self.cause_of(raw), "connection-lost")
 
     def test_a_length_and_a_transfer_coding_together(self):
         raw = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"

@@ -35,6 +35,15 @@ class TreqConnections(SynchronousTestCase):
         self.assertEqual((first.attempt.reused, second.attempt.reused), (False, True))
         self.assertEqual(self.statistics("open", "idle", "opened", "reused"), (1, 1, 1, 1))
 
+    def test_of_several_idle_connections_the_oldest_is_used(self):
+        self.world.service.script(Wait(1), Answer()).script(Wait(2), Answer())
+        self.world.ask()
+        self.world.ask()
+        self.world.network.advance(2)
+        self.world.ask()
+        first, second = self.world.service.connections
+        self.assertEqual((len(first.requests), len(second.requests)), (2, 1))
+
     def test_a_fresh_lease_gets_a_new_connection_that_is_not_kept(self):
         self.world.ask()
         receiver = starting()

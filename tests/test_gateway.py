@@ -1,0 +1,118 @@
+"""The running gateway in virtual time: starting, sweeping, and stopping in order."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.error import CannotListenError
+from twisted.trial.unittest import SynchronousTestCase
+
+from apigateway.config.read import parse_text
+from apigateway.gateway import Gateway
+from apigateway.testing.client import MemoryClient
+from apigateway.testing.memory import MemoryNetwork
+from apigateway.testing.scripted_service import ScriptedService
+from apigateway.testing.steps import Stall
+
+FILE = """
+listen: [tcp:8000]
+access_log: false
+stop: {accept: 1s, drain: 30s}
+services:
+  shop: {prefix: /shop, targets: ["http://127.0.0.1:9000"], health_check: false}
+"""
+GET = b"GET /shop/1 HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+READY = b"GET /health/ready HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+
+
+class GatewayTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+        self.shop = ScriptedService()
+        self.shop.answers(200, body=b"a cup")
+        self.shop.listen(self.network.reactor, 9000)
+        self.gateway = Gateway(parse_text(FILE, "test.yaml", {}), self.network.reactor, self.network.now)
+        self.gateway.privilegedStartService()
+        self.gateway.startService()
+
+    def ask(self, request: bytes = GET) -> MemoryClient:
+        client = self.network.client(8000)
+        self.network.pump()
+        client.send(request)
+        self.network.pump()
+        return client
+
+
+class ServingTests(GatewayTestCase):
+    def test_an_exchange_is_answered_by_its_service(self) -> None:
+        (answer,) = self.ask().answers()
+        self.assertEqual((answer.status, answer.body), (200, b"a cup"))
+
+    def test_a_port_that_is_taken_is_told_at_once(self) -> None:
+        other = Gateway(parse_text(FILE, "test.yaml", {}), self.network.reactor, self.network.now)
+        self.assertRaises(CannotListenError, other.privilegedStartService)
+
+    def test_the_exchange_is_in_the_statistics_once_it_is_over(self) -> None:
+        self.ask()
+        self.network.advance(0.1)
+        (answer,) = self.ask(b"GET /gateway/stats HTTP/1.1\r\nHost: shop.example\r\n\r\n").answers()
+        self.assertEqual(answer.status, 403, "the client is not a local one")
+        local = self.network.client(8000, source="127.0.0.1")
+        self.network.pump()
+        local.send(b"GET /gateway/stats HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        self.network.pump()
+        (answer,) = local.answers()
+        self.assertEqual(json.loads(answer.body)["since_start"]["services"]["shop"]["requests"], 1)
+
+    def test_a_service_that_does_not_answer_costs_its_time_limit(self) -> None:
+        self.shop.does(Stall())
+        client = self.ask()
+        self.network.advance(29)
+        self.assertEqual(client.answers(), [])
+        self.network.advance(1.5)
+        (answer,) = client.answers()
+        self.assertEqual((answer.status, json.loads(answer.body)["cause"]), (504, "response-timeout"))
+
+
+class StoppingTests(GatewayTestCase):
+    def test_a_gateway_without_clients_stops_at_once(self) -> None:
+        self.successResultOf(self.gateway.stopService())
+        self.assertEqual(self.network.ports.keys(), {("127.0.0.1", 9000)})
+        self.assertEqual(self.network.reactor.getDelayedCalls(), [])
+
+    def test_readiness_fails_at_once_while_connections_are_still_taken(self) -> None:
+        idle = self.ask()
+        stopped = self.gateway.stopService()
+        (answer,) = self.ask(READY).answers()
+        self.assertEqual(answer.status, 503)
+        self.assertTrue(idle.is_open)
+        self.network.advance(2)
+        self.successResultOf(stopped)
+
+    def test_idle_connections_are_closed_when_no_more_are_taken(self) -> None:
+        idle = self.ask()
+        stopped = self.gateway.stopService()
+        self.network.advance(1.1)
+        self.assertFalse(idle.is_open)
+        self.successResultOf(stopped)
+
+    def test_an_exchange_in_progress_is_finished_and_closes_its_connection(self) -> None:
+        self.shop.does(Stall())
+        busy = self.ask()
+        stopped = self.gateway.stopService()
+        self.network.advance(5)
+        self.assertNoResult(stopped)
+        self.shop.open_connections[0].write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+        self.network.advance(0.1)
+        (answer,) = busy.answers()
+        self.assertEqual((answer.body, answer.get(b"connection")), (b"late", b"close"))
+        self.successResultOf(stopped)
+
+    def test_what_takes_longer_than_the_drain_is_cut(self) -> None:
+        self.shop.does(Stall())
+        busy = self.ask()
+        stopped = self.gateway.stopService()
+        self.network.advance(31.5)
+        self.successResultOf(stopped)
+        self.assertFalse(busy.is_open)
+        self.assertEqual(self.shop.open_connections, [])
