@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_network
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -56,7 +56,7 @@ class Surroundings:
 
     reactor: Any
     now: Callable[[], float]
-    random: Random = field(default_factory=SystemRandom)
+    random: Random = field(default_factory=Random)
     resolver: Resolver | None = None
     dns_ttl_s: float = 30.0
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_network
+from random import Random
 from typing import Any
 
 from twisted.application import service
@@ -29,6 +29,7 @@ from apigateway.eager import make_eager
 from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
+from apigateway.interfaces import IExchangeObserver
 from apigateway.routing.snapshot import Snapshot
 from apigateway.telemetry.telemetry import Telemetry
 
@@ -40,6 +41,7 @@ class Gateway(service.MultiService):
     """A gateway for one configuration.
 
     `reactor` is also the clock of timers; `now` reads a monotonic clock. `mounts` are further stock Resources, by path.
+    `observers` see each exchange when it is over. `random` gives request ids and the jitter of health checks.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Gateway(service.MultiService):
         reactor: Any,
         now: Callable[[], float] = time.monotonic,
         mounts: dict[bytes, Resource] | None = None,
+        observers: Sequence[IExchangeObserver] = (),
+        random: Random | None = None,
     ) -> None:
         super().__init__()
         self.configuration = configuration
@@ -56,14 +60,15 @@ class Gateway(service.MultiService):
         self.stopping = False
         self._now = now
         self._log = Logger(namespace="apigateway.gateway")
-        around = Surroundings(reactor, now, dns_ttl_s=configuration.dns_ttl)
+        around = Surroundings(reactor, now, random or Random(), dns_ttl_s=configuration.dns_ttl)
         self._identify = identity(configuration, around)
         self._assembly = Assembly(around, self._adapt)
         self.telemetry = Telemetry(configuration.access_log, reactor, now)
+        self._observe = _fan_out(self.telemetry, observers)
         self._view = self._make_view()
         self.snapshot: Snapshot = self._assembly.snapshot(configuration, gateway_pages(self._view) | (mounts or {}))
         self.site = GatewaySite(
-            self.snapshot.resource, self._enter, self._identify, self.telemetry.exchange_ended,
+            self.snapshot.resource, self._enter, self._identify, self._observe,
             _site_limits(configuration.limits), now, reactor,
         )  # fmt: skip
         self._checkers = self._assembly.checkers(configuration, self.snapshot)
@@ -87,7 +92,7 @@ class Gateway(service.MultiService):
 
     def _adapt(self, request: Any) -> Exchange | None:
         """The exchange of a stock request, for proxy resources in a stock `Site`; None where it is refused already."""
-        observe = self.telemetry.exchange_ended
+        observe = self._observe
         try:
             exchange = exchange_for(request, observe, self._now)
         except GatewayError as error:
@@ -102,30 +107,24 @@ class Gateway(service.MultiService):
     # Life.
 
     def privilegedStartService(self) -> None:
-        """Open the ports. Raises `CannotListenError`."""
+        """Open the access log and the ports. Raises `OSError` and `CannotListenError`."""
         super().privilegedStartService()
-        self._listen()
+        self._open()
 
     def startService(self) -> None:
         """Serve."""
         super().startService()
-        self._listen()
-        self.telemetry.start()
+        self._open()
         self._sweeping.start(SWEEP_S, now=False)
         for checker in self._checkers:
             checker.start()
-        # What has been made by now lives as long as the process: the collector need not walk over it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
         for port in self.ports:
-            host = port.getHost()
-            address = f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
-            self._log.info("listening on {address}", event="listening", address=address)
+            self._log.info("listening on {address}", event="listening", address=_address(port.getHost()))
 
-    def _listen(self) -> None:
+    def _open(self) -> None:
         if self.ports:
             return
+        self.telemetry.start()
         for endpoint in self.configuration.listen:
             listening = serverFromString(self.reactor, endpoint).listen(self.site)
             failures: list[Failure] = []
@@ -171,9 +170,26 @@ class Gateway(service.MultiService):
         self._log.info("stopped", event="stopped")
 
 
+def _address(host: Any) -> str:
+    return f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
+
+
 async def _done(result: Any) -> None:
     if isinstance(result, Deferred):
         await result
+
+
+def _fan_out(first: IExchangeObserver, others: Sequence[IExchangeObserver]) -> Callable[[Exchange], None]:
+    """Telling the first alone costs nothing more than its own method."""
+    if not others:
+        return first.exchange_ended
+
+    def tell(exchange: Exchange) -> None:
+        first.exchange_ended(exchange)
+        for other in others:
+            other.exchange_ended(exchange)
+
+    return tell
 
 
 def _site_limits(limits: LimitOptions) -> SiteLimits:

@@ -5,6 +5,7 @@ The one module that knows the global reactor, and even this one only once there 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from twisted.logger import ILogObserver
 from twisted.python import usage
 from twisted.python.components import Componentized
 
+from apigateway import __version__
 from apigateway.config.check import routes_table
 from apigateway.config.model import Configuration, EventLog
 from apigateway.config.read import ConfigurationError, load_environment, load_file
@@ -51,6 +53,11 @@ class Options(usage.Options):
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
+
+    def opt_version(self) -> None:
+        """Display the version of the gateway and exit."""
+        print(f"apigateway {__version__}")  # noqa: T201
+        raise SystemExit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Called by twistd; a mistake is told in one line instead of with all of twistd's own options."""
@@ -108,7 +115,7 @@ def observer_for(options: Options, log: EventLog) -> ILogObserver | None:
 
 
 class Root(service.MultiService):
-    """All that runs. It brings its log observer along; a port that is taken ends the process without a traceback."""
+    """All that runs. It brings its log observer along; what can't be opened ends the process without a traceback."""
 
     def __init__(self, observer: ILogObserver | None = None) -> None:
         service.MultiService.__init__(self)
@@ -124,9 +131,21 @@ class Root(service.MultiService):
         """Called by twistd once the log is open and before privileges are dropped."""
         try:
             service.MultiService.privilegedStartService(self)
-        except CannotListenError as error:
+        except (CannotListenError, OSError) as error:
             print(f"apigateway: cannot listen: {error}", file=sys.__stderr__)
             raise SystemExit(1) from None
+        except OSError as error:
+            print(f"apigateway: cannot open the access log: {error}", file=sys.__stderr__)
+            raise SystemExit(1) from None
+
+    def startService(self) -> None:
+        """Called by twistd before the reactor runs."""
+        service.MultiService.startService(self)
+        # What has been made by now lives as long as the process: the collector need not walk over it again. Its
+        # thresholds are those of a server, where most objects die young.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
 
 
 def makeService(options: Options) -> service.IService:

@@ -7,14 +7,15 @@ import io
 from pathlib import Path
 
 from twisted.application import service
+from twisted.application.app import ServerOptions
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver
 from twisted.python import usage
-from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from apigateway import __version__
 from apigateway.config.model import Configuration, EventLog
 from apigateway.tap import Options, Root, configuration_of, endpoint_problems, makeService, observer_for
 from apigateway.telemetry.events import event_observer
@@ -103,6 +104,11 @@ class OptionsTests(SynchronousTestCase):
             refused = self.assertRaises(SystemExit, options, *arguments)
             self.assertEqual(len(str(refused.code).splitlines()), 1, refused.code)
 
+    def test_the_version_is_that_of_the_gateway(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            self.assertEqual(self.assertRaises(SystemExit, options, "--version").code, 0)
+        self.assertEqual(printed.getvalue(), f"apigateway {__version__}\n")
+
     def test_every_option_is_explained(self) -> None:
         shown = str(Options())
         for option in ("-c, --config=", "-l, --listen=", "--demo", "--check"):
@@ -124,11 +130,14 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(printed.getvalue(), "")
 
 
-class Taken(service.Service):
-    """A service whose port is taken."""
+class Refused(service.Service):
+    """A service that cannot listen."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
     def privilegedStartService(self) -> None:
-        raise CannotListenError("127.0.0.1", 8000, OSError("taken"))
+        raise self.error
 
 
 class RootTests(SynchronousTestCase):
@@ -143,17 +152,23 @@ class RootTests(SynchronousTestCase):
         Root().setServiceParent(application)
         self.assertIsNone(application.getComponent(ILogObserver, None))
 
-    def test_a_port_that_is_taken_ends_the_process(self) -> None:
+    def test_a_port_that_is_taken_or_a_socket_that_cannot_be_made_ends_the_process(self) -> None:
+        for error in (CannotListenError("127.0.0.1", 8000, OSError("taken")), FileNotFoundError("/nowhere/a.sock")):
+            root = Root()
+            root.addService(Refused(error))
+            self.assertEqual(self.assertRaises(SystemExit, root.privilegedStartService).code, 1)
+
+    def test_a_mistake_of_ours_is_not_hidden(self) -> None:
         root = Root()
-        root.addService(Taken())
-        self.assertEqual(self.assertRaises(SystemExit, root.privilegedStartService).code, 1)
+        root.addService(Refused(TypeError("a bug")))
+        self.assertRaises(TypeError, root.privilegedStartService)
 
 
 class ObserverTests(SynchronousTestCase):
     def observer(self, **twistd: object) -> ILogObserver | None:
         made = options()
         made.parent = ServerOptions()
-        made.parent.update({"nodaemon": 1} | twistd)
+        made.parent.update({"nodaemon": 1, "syslog": 0} | twistd)
         return observer_for(made, EventLog())
 
     def test_in_the_foreground_events_are_written_in_our_own_way(self) -> None:

@@ -42,7 +42,7 @@ class Http1Channel(Protocol):
         self._answer = AnswerWriter()
         self._body_open = self._body_held = self._body_told = False
         self._reading = True
-        self._advancing = self._lingering = self._stalled = False
+        self._advancing = self._lingering = self._stalled = self._head_begun = False
         self.deadline = NEVER
         self.peer = ""
         self.secure = False
@@ -96,6 +96,8 @@ class Http1Channel(Protocol):
     def _end(self, exchange: Exchange) -> None:
         self._exchange = None
         self._message = None
+        if not self._stalled:
+            self.deadline = NEVER
         exchange.end(self._site.now())
 
     def _close(self) -> None:
@@ -122,6 +124,10 @@ class Http1Channel(Protocol):
         self._advancing = True
         reader = self._reader
         while self._exchange is None and not self._lingering:
+            if self._stalled:
+                # Who does not read answers gets no more of them.
+                self._read(False)
+                break
             if reader.ready:
                 self._begin(reader.ready.popleft())
             elif reader.error is not None:
@@ -132,14 +138,16 @@ class Http1Channel(Protocol):
         self._advancing = False
 
     def _await_head(self) -> None:
-        limits = self._site.limits
+        site = self._site
         if self._reader.between_requests:
-            if self._site.stopping:
+            if site.stopping:
                 self._close()
                 return
-            self.deadline = self._site.now() + limits.keep_alive_s
-        elif self.deadline is NEVER or self._site.now() + limits.head_s < self.deadline:
-            self.deadline = self._site.now() + limits.head_s
+            if self.deadline is NEVER:
+                self.deadline = site.now() + site.limits.keep_alive_s
+        elif not self._head_begun:
+            self._head_begun = True
+            self.deadline = site.now() + site.limits.head_s
         self._read(True)
 
     def _begin(self, message: RequestMessage) -> None:
@@ -147,7 +155,7 @@ class Http1Channel(Protocol):
         exchange = Exchange(head, self, self.peer, self.secure, site.now(), site.observe)
         self._exchange = exchange
         self._message = message
-        self._body_open = self._body_held = self._body_told = False
+        self._body_open = self._body_held = self._body_told = self._head_begun = False
         self.deadline = NEVER
         self._answer.begin(head, message.complete, site.stopping)
         site.begin(exchange)
@@ -182,12 +190,20 @@ class Http1Channel(Protocol):
             self._tell_body_end(exchange, message)
         elif self._reader.error is not None:
             self._body_broken(exchange, self._reader.error)
-        elif not self._body_held:
-            self.deadline = self._site.now() + self._site.limits.body_s
-        self._read(not self._body_held and len(self._reader.ready) < PIPELINED)
+        else:
+            self._await_body()
+        if self._exchange is exchange:
+            self._read(not self._body_held and len(self._reader.ready) < PIPELINED)
+
+    def _await_body(self) -> None:
+        """Give the client its time for the next piece of its body; how long it may leave the answer unread stands."""
+        if not self._stalled:
+            message = self._message
+            is_due = message is not None and self._body_open and not (self._body_held or message.complete)
+            self.deadline = self._site.now() + self._site.limits.body_s if is_due else NEVER
 
     def _tell_body_end(self, exchange: Exchange, message: RequestMessage) -> None:
-        self.deadline = NEVER
+        self._await_body()
         if not self._body_told:
             self._body_told = True
             if exchange.upstream is not None:
@@ -234,17 +250,18 @@ class Http1Channel(Protocol):
 
     def pauseProducing(self) -> None:
         """The client reads slowly."""
-        self._stalled = True
-        self.deadline = self._site.now() + self._site.limits.body_s
+        if not self._stalled:
+            self._stalled = True
+            self.deadline = self._site.now() + self._site.limits.body_s
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause()
 
     def resumeProducing(self) -> None:
         """The client reads again."""
         self._stalled = False
-        self.deadline = NEVER
+        self._await_body()
         if self._exchange is None:
-            self._await_head()
+            self._advance()
         elif self._exchange.upstream is not None:
             self._exchange.upstream.resume()
 
@@ -272,7 +289,7 @@ class Http1Channel(Protocol):
     def pause_body(self) -> None:
         """See `IDownstream.pause_body`."""
         self._body_held = True
-        self.deadline = NEVER
+        self._await_body()
         self._read(False)
 
     def resume_body(self) -> None:
@@ -282,8 +299,14 @@ class Http1Channel(Protocol):
 
     def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
         """See `IDownstream.send_head`."""
-        unread = self._message is None or not (self._message.complete or self._body_open)
-        self._answer.add_head(status, reason, fields, length, close=unread)
+        self._answer.add_head(status, reason, fields, length, close=self._leaves_body())
+
+    def _leaves_body(self) -> bool:
+        """The request body will not be read to its end."""
+        message, exchange = self._message, self._exchange
+        if message is None or message.complete:
+            return message is None
+        return not self._body_open or exchange is None or exchange.cause is not None
 
     def send_body(self, data: bytes) -> None:
         """See `IDownstream.send_body`."""

@@ -105,7 +105,9 @@ class GatewaySite(Site):
     def sweep(self, now: float) -> None:
         """End what has lasted too long. Called every fraction of a second."""
         for channel in [one for one in self.channels if one.deadline <= now]:
-            channel.expired()
+            # The end of one may have been the end of another.
+            if channel.deadline <= now:
+                channel.expired()
             if channel.deadline <= now:
                 channel.cut()
 

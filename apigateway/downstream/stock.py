@@ -5,19 +5,19 @@ The other way round is `request_adapter`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import TaskFinished, cooperate
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import server
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
-from apigateway.errors import BODY_TOO_LARGE, GatewayError
+from apigateway.errors import BAD_REQUEST, BODY_TOO_LARGE, INTERNAL_ERROR, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
 from apigateway.http.fields import response_fields
@@ -32,51 +32,57 @@ MAX_BODY = 10 * 1024 * 1024
 """Stock Resources get the whole request body at once, so it is bounded, in bytes."""
 
 
+_log = Logger(namespace="apigateway.downstream")
+
+
 class _Request(server.Request):
     """A stock request that knows its exchange, and the tree that it began with."""
 
     exchange: Exchange
     root: IResource
 
-    def process(self) -> None:
-        self.defaultContentType = None
-        super().process()
-
 
 class PullProducer:
-    """Lets a producer that must be asked for each piece produce as long as it is not paused."""
+    """Asks a producer that must be asked for each piece, one in each turn of the reactor, while it is not paused.
 
-    def __init__(self, producer: Any) -> None:
+    `failed` is called where it raises: it is asked no more then.
+    """
+
+    def __init__(self, producer: Any, clock: IReactorTime, failed: Callable[[], None]) -> None:
         self._producer = producer
-        self._task = cooperate(self._pull())
-        self._paused = False
+        self._clock = clock
+        self._failed = failed
+        self._wanted = True
+        self._call: IDelayedCall | None = clock.callLater(0, self._pull)
 
-    def _pull(self) -> Iterator[None]:
-        while True:
+    def _pull(self) -> None:
+        self._call = None
+        try:
             self._producer.resumeProducing()
-            yield
+        except Exception:
+            self._wanted = False
+            _log.failure("a producer failed")
+            self._failed()
+        if self._wanted:
+            self.resumeProducing()
 
     def pauseProducing(self) -> None:
         """Ask for no more for now."""
-        if not self._paused:
-            self._paused = True
-            self._task.pause()
+        self._wanted = False
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
 
     def resumeProducing(self) -> None:
         """Ask again."""
-        if self._paused:
-            self._paused = False
-            self._task.resume()
+        self._wanted = True
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._pull)
 
     def stopProducing(self) -> None:
         """Ask never again, and say so."""
-        self.stop()
+        self.pauseProducing()
         self._producer.stopProducing()
-
-    def stop(self) -> None:
-        """Ask never again."""
-        with suppress(TaskFinished):
-            self._task.stop()
 
 
 @implementer(IUpstream)
@@ -201,16 +207,23 @@ class StockRequest:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Whoever produces the answer listens to the client's pace."""
-        self._producer = producer if streaming else PullProducer(producer)
+        self._producer = producer if streaming else PullProducer(producer, self.site.reactor, self.loseConnection)
 
     def unregisterProducer(self) -> None:
         """All has been produced."""
         if isinstance(self._producer, PullProducer):
-            self._producer.stop()
+            self._producer.pauseProducing()
         self._producer = None
 
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """The request found a malformed form in its body; the name is that of Twisted's own channel."""
+        self._over = True
+        self._exchange.fail(GatewayError(BAD_REQUEST, "The form in the body is malformed."))
+
     def loseConnection(self) -> None:
-        """A Resource that can't go on cuts its answer."""
+        """A Resource that can't go on cuts its answer; its request hears of the end as of any other."""
         if not self._over:
             self._over = True
+            self._exchange.cause = INTERNAL_ERROR
             self._exchange.downstream.abort()
+            self.client_gone()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from apigateway.config.model import Configuration
 from apigateway.config.read import parse_text
-from apigateway.exchange import Exchange
 from apigateway.gateway import Gateway
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.memory import MemoryNetwork
@@ -27,12 +27,10 @@ class RunningGateway:
     `gateway` is the service itself, `observer` has the exchanges that ended, `network` is where all this happens.
     """
 
-    def __init__(self, gateway: Gateway, network: MemoryNetwork) -> None:
+    def __init__(self, gateway: Gateway, network: MemoryNetwork, observer: RecordingObserver) -> None:
         self.gateway = gateway
         self.network = network
-        self.observer = RecordingObserver()
-        self._told = gateway.site.observe
-        gateway.site.observe = self._exchange_ended
+        self.observer = observer
 
     def __repr__(self) -> str:
         return f"<RunningGateway on port {self.port} {self.observer!r}>"
@@ -43,10 +41,6 @@ class RunningGateway:
         host: Any = self.gateway.ports[0].getHost()
         port: int = host.port
         return port
-
-    def _exchange_ended(self, exchange: Exchange) -> None:
-        self._told(exchange)
-        self.observer.exchange_ended(exchange)
 
     def client(self, source: str = "203.0.113.7") -> MemoryClient:
         """A raw client, connecting from an address."""
@@ -95,6 +89,9 @@ def running_gateway(
     """
     if isinstance(configuration, str):
         configuration = parse_text(configuration, "gateway.yaml", environ or {})
-    gateway = Gateway(replace(configuration, access_log=None), network.reactor, network.now)
+    observer = RecordingObserver()
+    gateway = Gateway(
+        replace(configuration, access_log=None), network.reactor, network.now, observers=[observer], random=Random(1)
+    )
     gateway.startService()
-    return RunningGateway(gateway, network)
+    return RunningGateway(gateway, network, observer)

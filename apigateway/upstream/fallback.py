@@ -22,8 +22,8 @@ def can_fall_back(fallback: Answer | Service | None, exchange: Exchange, status:
     return isinstance(fallback, Answer) or not body_touched
 
 
-def fall_back(fallback: Answer | Service | None, exchange: Exchange, plan: ForwardPlan) -> None:
-    """Answer from what stands in."""
+def fall_back(fallback: Answer | Service | None, exchange: Exchange, plan: ForwardPlan, body_asked: bool) -> None:
+    """Answer from what stands in. `body_asked`: the client has been asked for its body."""
     assert fallback is not None
     exchange.fallback = True
     if isinstance(fallback, Answer):
@@ -31,4 +31,4 @@ def fall_back(fallback: Answer | Service | None, exchange: Exchange, plan: Forwa
         exchange.answer(fallback)
     else:
         exchange.extra.append((b"X-Gateway-Fallback", fallback.name.encode()))
-        fallback.forward(exchange, plan)
+        fallback.forward(exchange, plan, body_asked)

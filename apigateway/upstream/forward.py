@@ -12,7 +12,6 @@ from zope.interface import implementer
 
 from apigateway.errors import (
     BODY_TOO_LARGE,
-    BREAKER_OPEN,
     CLIENT_GONE,
     CONNECT_TIMEOUT,
     IDLE_TIMEOUT,
@@ -23,7 +22,7 @@ from apigateway.errors import (
 )
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
-from apigateway.http.fields import response_fields
+from apigateway.http.fields import response_fields, trailer_fields
 from apigateway.http.heads import ResponseHead
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IUpstream
 from apigateway.upstream.fallback import can_fall_back, fall_back
@@ -49,10 +48,10 @@ class Forward:
 
     __slots__ = (
         "exchange", "deadline", "overdue", "_service", "_plan", "_candidates", "_target", "_permit", "_attempt",
-        "_body_touched", "_request_received", "_repeated", "_starting", "_held",
+        "_body_asked", "_body_touched", "_request_received", "_repeated", "_retries_left", "_starting", "_held",
     )  # fmt: skip
 
-    def __init__(self, service: Service, exchange: Exchange, plan: ForwardPlan) -> None:
+    def __init__(self, service: Service, exchange: Exchange, plan: ForwardPlan, body_asked: bool = False) -> None:
         self.exchange = exchange
         self.deadline = NEVER
         self.overdue: Cause = CONNECT_TIMEOUT
@@ -61,6 +60,8 @@ class Forward:
         self._target: Target | None = None
         self._attempt: IAttempt | None = None
         self._permit = 0
+        self._retries_left = service.retries
+        self._body_asked = body_asked
         self._body_touched = self._repeated = self._starting = self._held = False
         self._request_received = not exchange.head.length
 
@@ -85,13 +86,7 @@ class Forward:
             if permit:
                 self._lease(target, permit, now, fresh=False)
                 return
-        self._give_up(self._refused(now))
-
-    def _refused(self, now: float) -> GatewayError:
-        waits = [target.breaker.retry_after(now) for target in self._service.targets if target.breaker is not None]
-        wait_s = max(1, -int(-min(waits, default=1.0) // 1))
-        detail = f"The service '{self._service.name}' failed repeatedly; it is tried again in {wait_s} s."
-        return GatewayError(BREAKER_OPEN, detail, retry_after_s=wait_s)
+        self._give_up(self._service.refusal(now))
 
     def _lease(self, target: Target, permit: int, now: float, fresh: bool) -> None:
         exchange = self.exchange
@@ -101,6 +96,9 @@ class Forward:
         target.in_flight += 1
         self._target = target
         self._permit = permit
+        if self._body_asked:
+            # What arrives now is for this attempt, and there is nobody yet to take it.
+            exchange.downstream.pause_body()
         self.overdue = CONNECT_TIMEOUT
         self.deadline = now + self._service.limits.connection
         target.transport.lease(self, fresh)
@@ -118,13 +116,21 @@ class Forward:
             # As long as the request is arriving, its client is the one to hurry.
             self.deadline = NEVER
             self._starting = True
-            exchange.downstream.send_continue()
-            exchange.downstream.open_body()
+            self._take_body()
             self._starting = False
         else:
             self.deadline = now + self._service.limits.response
         if self._attempt is attempt:
             attempt.flush()
+
+    def _take_body(self) -> None:
+        downstream = self.exchange.downstream
+        if self._body_asked:
+            downstream.resume_body()
+        else:
+            self._body_asked = True
+            downstream.send_continue()
+            downstream.open_body()
 
     def _over(self, error: GatewayError | None, now: float) -> None:
         """The attempt is over: the target's account of it is settled."""
@@ -134,17 +140,13 @@ class Forward:
         if target is None:
             return
         target.in_flight -= 1
-        breaker = target.breaker
         if error is not None and error.cause.side is Side.TARGET:
-            target.failures += 1
-        if breaker is None or not permit:
-            return
-        if error is None:
-            breaker.success(permit, now)
-        elif error.cause.side is Side.TARGET:
-            breaker.failure(permit, now, error.cause.code)
-        else:
-            breaker.cancelled(permit, now)
+            target.failed(permit, now, error.cause.code)
+        elif permit and target.breaker is not None:
+            if error is None:
+                target.breaker.success(permit, now)
+            else:
+                target.breaker.cancelled(permit, now)
 
     def failed(self, error: Exception) -> None:
         """See `IAttemptReceiver.failed`: try again where that is safe, or give up."""
@@ -170,10 +172,10 @@ class Forward:
     def _retry(self, error: GatewayError, now: float) -> None:
         """At another target, within the budget; otherwise the failure stands."""
         service = self._service
-        affordable = self.exchange.attempts <= service.retries and len(service.targets) > 1
-        if not affordable or not service.budget.withdraw(now):
+        if not self._retries_left or len(service.targets) < 2 or not service.budget.withdraw(now):
             self._give_up(error)
             return
+        self._retries_left -= 1
         for target in self._candidates:
             permit = target.breaker.allows(now) if target.breaker is not None else 1
             if permit:
@@ -188,7 +190,7 @@ class Forward:
             self._service.fallback, exchange, error.cause.status, self._body_touched
         ):
             exchange.cause = error.cause
-            fall_back(self._service.fallback, exchange, self._plan)
+            fall_back(self._service.fallback, exchange, self._plan, self._body_asked)
         else:
             exchange.fail(error)
 
@@ -228,10 +230,9 @@ class Forward:
         attempt = self._attempt
         if attempt is None:
             return
-        if not self.exchange.status:
-            self.overdue = RESPONSE_TIMEOUT
-            self.deadline = self._service.now() + self._service.limits.response
-        attempt.body_end(trailers)
+        if not self._held:
+            self._await_more()
+        attempt.body_end(trailer_fields(trailers) if trailers else trailers)
         if not self._starting:
             attempt.flush()
 
@@ -247,7 +248,8 @@ class Forward:
         if self._attempt is not None:
             self._held = True
             self._attempt.pause()
-            self.deadline = NEVER
+            if self._request_received:
+                self.deadline = NEVER
 
     def resume(self) -> None:
         """See `IUpstream.resume`."""
@@ -296,7 +298,7 @@ class Forward:
                 self._cancel_attempt()
                 self._over(None, now)
                 self._leave()
-                fall_back(self._service.fallback, exchange, self._plan)
+                fall_back(self._service.fallback, exchange, self._plan, self._body_asked)
                 return
         elif self._permit and self._target is not None and self._target.breaker is not None:
             self._settle_probe(now)
@@ -306,12 +308,8 @@ class Forward:
         exchange.downstream.send_head(answer.status, answer.reason, answer.fields, answer.length)
 
     def _settle_failure(self, reason: str, now: float) -> None:
-        target = self._target
-        if target is None:
-            return
-        target.failures += 1
-        if target.breaker is not None and self._permit:
-            target.breaker.failure(self._permit, now, reason)
+        if self._target is not None:
+            self._target.failed(self._permit, now, reason)
             self._permit = 0
 
     def _settle_probe(self, now: float) -> None:
@@ -331,18 +329,21 @@ class Forward:
         """See `IAttemptReceiver.end`."""
         self._over(None, self.exchange.answered)
         self._leave()
-        self.exchange.downstream.finish(trailers)
+        self.exchange.downstream.finish(trailer_fields(trailers) if trailers else trailers)
 
     def flush(self) -> None:
         """See `IAttemptReceiver.flush`."""
-        if self._attempt is not None and not self._held:
+        if self._attempt is not None and self.exchange.status and not self._held:
             self._await_more()
         self.exchange.downstream.flush()
 
     def _await_more(self) -> None:
-        if self.exchange.status:
-            self.overdue = IDLE_TIMEOUT
-            self.deadline = self._service.now() + self._service.limits.idle
+        """The next piece of the answer is due; but while the request is on its way, its two ends see to time."""
+        if self._request_received:
+            limits = self._service.limits
+            is_answered = self.exchange.status
+            self.overdue = IDLE_TIMEOUT if is_answered else RESPONSE_TIMEOUT
+            self.deadline = self._service.now() + (limits.idle if is_answered else limits.response)
 
 
 _GONE = GatewayError(CLIENT_GONE)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
+from apigateway.errors import BREAKER_OPEN, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.answers import Answer
 from apigateway.upstream.balance import RoundRobin
@@ -66,13 +68,22 @@ class Service:
         """The targets in the order in which the next exchange should try them."""
         return self._balance.candidates(now)
 
-    def forward(self, exchange: Exchange, plan: ForwardPlan) -> None:
-        """Answer an exchange from this service."""
-        Forward(self, exchange, plan).begin()
+    def refusal(self, now: float) -> GatewayError:
+        """Why no target may be tried at present, and when to come again."""
+        waits = [target.breaker.retry_after(now) for target in self.targets if target.breaker is not None]
+        wait_s = max(1, ceil(min(waits, default=1.0)))
+        detail = f"The service '{self.name}' failed repeatedly; it is tried again in {wait_s} s."
+        return GatewayError(BREAKER_OPEN, detail, retry_after_s=wait_s)
+
+    def forward(self, exchange: Exchange, plan: ForwardPlan, body_asked: bool = False) -> None:
+        """Answer an exchange from this service. `body_asked`: another has begun to take the request body."""
+        Forward(self, exchange, plan, body_asked).begin()
 
     def sweep(self, now: float) -> None:
         """End what has run out of time. Called every fraction of a second."""
         for forward in [one for one in self.active if one.deadline <= now]:
-            forward.expired()
+            # The end of one may have been the end of another.
+            if forward.deadline <= now:
+                forward.expired()
         for target in self.targets:
             target.transport.sweep(now)

@@ -28,6 +28,12 @@ class Target:
         self.health = health
         self.in_flight = self.attempts = self.failures = 0
 
+    def failed(self, permit: int, now: float, reason: str) -> None:
+        """An attempt failed by the target's fault; `permit` is its breaker's, 0 where that has been given back."""
+        self.failures += 1
+        if permit and self.breaker is not None:
+            self.breaker.failure(permit, now, reason)
+
     def __repr__(self) -> str:
         state = self.breaker.state if self.breaker else "no breaker"
         return f"<Target {self.url} {state} {self.health} in_flight={self.in_flight}>"

@@ -40,6 +40,7 @@ class Caller:
         self.connection = connection
         self._methods: list[str] = []
         self._answered = 0
+        self._read: tuple[object, list[Message]] = (None, [])
 
     def __repr__(self) -> str:
         return f"<Caller {self.connection!r} {self.connection.received[-300:]!r}>"
@@ -57,7 +58,10 @@ class Caller:
     @property
     def messages(self) -> list[Message]:
         """All that has come so far, interim answers among them."""
-        return self.connection.answers(*self._methods)
+        state = (len(self.connection.received), self.is_open, len(self._methods))
+        if self._read[0] != state:
+            self._read = (state, self.connection.answers(*self._methods))
+        return self._read[1]
 
     @property
     def finals(self) -> list[Message]:
