@@ -118,6 +118,10 @@ class Gateway(service.MultiService):
         self._sweeping.start(SWEEP_S, now=False)
         for checker in self._checkers:
             checker.start()
+        # Said once signals are heeded: who waits for these words may stop us at once.
+        self.reactor.callWhenRunning(self._tell_ports)
+
+    def _tell_ports(self) -> None:
         for port in self.ports:
             self._log.info("listening on {address}", event="listening", address=_address(port.getHost()))
 

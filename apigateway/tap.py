@@ -132,10 +132,9 @@ class Root(service.MultiService):
         try:
             service.MultiService.privilegedStartService(self)
         except (CannotListenError, OSError) as error:
-            print(f"apigateway: cannot listen: {error}", file=sys.__stderr__)
-            raise SystemExit(1) from None
-        except OSError as error:
-            print(f"apigateway: cannot open the access log: {error}", file=sys.__stderr__)
+            # An error with a file's name is about the access log or a unix socket.
+            what = "listen" if getattr(error, "filename", None) is None else "open"
+            print(f"apigateway: cannot {what}: {error}", file=sys.__stderr__)
             raise SystemExit(1) from None
 
     def startService(self) -> None:

@@ -156,7 +156,7 @@ def hold_little(transport: Any) -> None:
 
 async def connect(port: int, protocol: Callable[[], Protocol]) -> Any:
     """A connected protocol."""
-    return await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(protocol))  # type: ignore[arg-type]  # any callable will do
+    return await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(protocol))
 
 
 __all__ = ["Caller", "Message", "Sink", "WireReader", "chunked", "connect", "hold_little", "request"]

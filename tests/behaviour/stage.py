@@ -12,7 +12,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from twisted.internet.interfaces import IListeningPort
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -57,7 +56,7 @@ class Stage:
         self._via = via
         self._ahead_s = 0.0
         self._connections: list[MemoryClient | Sink] = []
-        self._listeners: dict[str, IListeningPort] = {}
+        self._listeners: dict[str, Any] = {}
         self.services: dict[str, ScriptedService] = {}
         self.configuration = self._configuration(services or {"one": {"prefix": "/api"}}, top)
         self.gateway = Gateway(self.configuration, reactor, self.now, mounts)
@@ -67,7 +66,7 @@ class Stage:
 
     def _entrance(self) -> int:
         """The port at which clients come in."""
-        port = self.gateway.ports[0]
+        port: Any = self.gateway.ports[0]
         if self._via.downstream == STOCK:
             port = reactor.listenTCP(0, QuietSite(self.gateway.snapshot.resource), interface="127.0.0.1")
             self._test.addCleanup(port.stopListening)
@@ -81,7 +80,8 @@ class Stage:
         return replace(configuration, stop=configuration.stop if "stop" in top else Stop(accept=0.0, drain=0.0))
 
     def _placed(self, name: str, options: Options) -> dict[str, Any]:
-        targets = [self._url(target) if isinstance(target, str) else target for target in options.get("targets", [name])]
+        given = options.get("targets", [name])
+        targets = [self._url(target) if isinstance(target, str) else target for target in given]
         without = {"health_check": False, "rate_limit": False}
         return {"transport": self._via.upstream, **without, **options, "targets": targets}
 
@@ -89,8 +89,8 @@ class Stage:
         if "://" in target:
             return target
         service = self.services[target] = ScriptedService()
-        self._listeners[target] = listener = service.listen(reactor)
-        return f"http://127.0.0.1:{listener.getHost().port}"
+        self._listeners[target] = service.listen(reactor)
+        return f"http://127.0.0.1:{self.port_of(target)}"
 
     # The services.
 

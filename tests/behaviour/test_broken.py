@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, Close, CloseSending, ReadAll, Reset, Respond, Step
@@ -214,5 +213,3 @@ class ClientGoneTests(TestCase):
         caller.connection.reset()
         await until(lambda: not stage.one.open_connections, "the end of the request to the service")
         self.assertFalse(stage.one.requests[0].is_complete)
-
-

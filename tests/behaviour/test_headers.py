@@ -157,9 +157,7 @@ class ForwardedTests(TestCase):
         stage = Stage(self, via, trusted_proxies=TRUSTING)
         await stage.get("/api", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 203.0.113.9, 127.0.0.5")
         arrived = await stage.request()
-        self.assertEqual(
-            arrived.get_all(b"x-forwarded-for"), [b"198.51.100.7, 203.0.113.9, 127.0.0.5, 127.0.0.1"]
-        )
+        self.assertEqual(arrived.get_all(b"x-forwarded-for"), [b"198.51.100.7, 203.0.113.9, 127.0.0.5, 127.0.0.1"])
 
     async def test_forwarded_is_sent_where_it_is_wanted(self, via: Combination) -> None:
         stage = Stage(self, via, one(forwarded=True))

@@ -145,9 +145,8 @@ class InterimTests(TestCase):
         problem(self, await stage.get("/api"), 502, "bad-response")
 
 
-ANSWER_WITH_TRAILERS = (
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + chunked(b"abc", trailers="X-Sum: 6\r\n")
-)  # fmt: skip
+WITH_TRAILERS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+ANSWER_WITH_TRAILERS = WITH_TRAILERS + chunked(b"abc", trailers="X-Sum: 6\r\n")
 
 
 @over_all_combinations

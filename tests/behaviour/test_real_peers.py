@@ -164,7 +164,8 @@ class OtherClientTests(TestCase):
 
         def ask() -> list[tuple[int, str]]:
             with session(client) as using:
-                return [(answer.status_code, answer.text) for answer in (using.post(url, data=b"order"), using.get(url))]
+                answers = (using.post(url, data=b"order"), using.get(url))
+                return [(answer.status_code, answer.text) for answer in answers]
 
         self.assertEqual(await in_thread(ask), [(200, "hello")] * 2)
         self._was_asked(stage)
@@ -228,7 +229,7 @@ class RealServiceTests(TestCase):
     async def test_werkzeug(self, via: Combination) -> None:
         stage = before(self, via, werkzeug_server(self, wsgi_app))
         caller = await stage.call()
-        for body in (b"", b"order", LARGE):
+        for body in (b"", b"order", LARGE[:500_000]):
             answer = await caller.ask("POST", "/api", "Content-Length: 0" if not body else "X: y", body=body).answer()
             self.assertEqual(sha256(answer.body).digest(), sha256(b"POST" + body).digest())
 

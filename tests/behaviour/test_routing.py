@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from twisted.web.resource import Resource
 from twisted.web.static import Data, File
 
 from apigateway.testing.wire import Message
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.caller import chunked
+from tests.behaviour.combinations import Combination, lacks, needs, only, over_all_combinations
 from tests.behaviour.stage import Options, Stage, problem
 
 
-def named(test: TestCase, via: Combination, services: dict[str, Options], **more: Any) -> Stage:
+def named(test: TestCase, via: Combination, services: Mapping[str, Options], **more: Any) -> Stage:
     """A stage on which each service answers with its name."""
     stage = Stage(test, via, services, **more)
     for name, service in stage.services.items():
@@ -127,7 +129,7 @@ class MatchTests(TestCase):
         self.assertEqual(found, wanted)
 
     async def test_fields_choose_among_routes_of_one_path(self, via: Combination) -> None:
-        services = {
+        services: dict[str, Options] = {
             "old": {"prefix": "/api"},
             "new": {"routes": [{"path": "/api", "match_headers": {"X-Version": "2"}}]},
         }
@@ -170,11 +172,11 @@ def klein_app() -> Resource:
     """An application of klein with a page and a form."""
     app: Any = Klein()
 
-    @app.route("/hello/<name>")
+    @app.route("/hello/<name>")  # type: ignore[untyped-decorator]  # klein has no types
     def hello(request: Any, name: str) -> str:
         return f"hello {name}"
 
-    @app.route("/sum", methods=["POST"])
+    @app.route("/sum", methods=["POST"])  # type: ignore[untyped-decorator]  # klein has no types
     def total(request: Any) -> str:
         return str(sum(map(int, request.content.read().split())))
 
@@ -221,6 +223,18 @@ class MountTests(TestCase):
         stage = Stage(self, via, mounts={b"/files": File(str(folder))})
         page = await stage.get("/files/large")
         self.assertEqual(page.body, bytes(range(256)) * 4096)
+
+    @only("channel")
+    async def test_a_resource_gets_bodies_of_up_to_10_mib(self, via: Combination) -> None:
+        stage = Stage(self, via, mounts={b"/klein": klein_app()})
+        most = b"1" + b" " * (10 * 1024 * 1024 - 1)
+        self.assertEqual((await stage.ask("POST", "/klein/sum", body=most)).body, b"1")
+        caller = await stage.call()
+        caller.ask("POST", "/klein/sum", "Content-Length: 10485761", "Expect: 100-continue")
+        problem(self, await caller.answer(), 413, "body-too-large")
+        caller = await stage.call()
+        caller.ask("POST", "/klein/sum", "Transfer-Encoding: chunked", body=chunked(most, b" "))
+        problem(self, await caller.answer(), 413, "body-too-large")
 
 
 @over_all_combinations

@@ -158,7 +158,8 @@ class UploadTests(TestCase):
         stage.one.keep = LARGE
         caller = await stage.call()
         await caller.ask("PUT", "/api", body=body).answer()
-        await caller.ask("PUT", "/api", "Transfer-Encoding: chunked", body=chunked(body[:70_001], body[70_001:])).answer()
+        in_chunks = chunked(body[:70_001], body[70_001:])
+        await caller.ask("PUT", "/api", "Transfer-Encoding: chunked", body=in_chunks).answer()
         for arrived in stage.one.requests:
             self.assertEqual(sha256(arrived.body).digest(), sha256(body).digest())
 

@@ -24,7 +24,7 @@ class Deaf:
         self._listener = self._made(test)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(0)
-        self.url = "http://127.0.0.1:{}".format(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         for _ in range(3):
             filler = self._made(test)
             filler.setblocking(False)

@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 
 reactor: Any = global_reactor
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 """How long to wait for something before it counts as never happening."""
 
 _LOOK_AGAIN_S = 0.002

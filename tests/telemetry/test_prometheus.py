@@ -25,7 +25,7 @@ class ExpositionTests(SynchronousTestCase):
         )
 
     @settings(deadline=None)
-    @given(LABELS, st.integers(min_value=0))
+    @given(LABELS, st.integers(min_value=0, max_value=2**53))
     def test_any_label_and_number_is_read_back_as_it_was(self, labels: dict[str, str], value: int) -> None:
         text = page(family("apigateway_x", "gauge", "X.", [(labels, value)])).decode()
         (read,) = text_string_to_metric_families(text)
