@@ -60,11 +60,10 @@ class RunTests(SynchronousTestCase):
         if len(os.sched_getaffinity(0)) < 2 or not {0, 1} <= os.sched_getaffinity(0):
             self.skipTest("the benchmark pins processes to cores 0 and 1, which are not both ours")
         names = [name for name, peer in CATALOGUE.items() if peer.is_present()]
-        written = Path(self.mktemp())
-        subprocess.run(
-            [sys.executable, "-m", "bench", "--rounds=1", "--seconds=1", f"--json={written}", f"--peers={','.join(names)}"],
-            cwd=ROOT, env=environment(), check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
+        written = Path(self.mktemp()).absolute()
+        options = ["--rounds=1", "--seconds=1", f"--json={written}", f"--peers={','.join(names)}"]
+        command = [sys.executable, "-m", "bench", *options]
+        subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True, timeout=120)
         report = json.loads(written.read_text(encoding="utf-8"))
         self.assertEqual(list(report["peers"]), names)
         for name, figures in report["peers"].items():

@@ -116,6 +116,7 @@ class StockRequest:
         request.requestHeaders = Headers()
         for name, value in head.fields:
             request.requestHeaders.addRawHeader(name, value.strip())
+        request.parseCookies()
         request.gotLength(None if head.length == CHUNKED else head.length)
         if head.length:
             exchange.downstream.send_continue()

@@ -88,7 +88,7 @@ class Route:
         self.service.forward(exchange, self.plan)
 
     def _go_on(self, verdict: Answer | None, exchange: Exchange, index: int) -> None:
-        if exchange.ended:
+        if _is_over(exchange):
             return
         if verdict is None:
             self._run(exchange, index)
@@ -96,13 +96,18 @@ class Route:
             exchange.answer(verdict)
 
     def _failed(self, why: Failure, exchange: Exchange) -> None:
-        if exchange.ended or exchange.cause is CLIENT_GONE:
+        if _is_over(exchange):
             return
         if isinstance(why.value, GatewayError):
             exchange.fail(why.value)
         else:
             _log.failure("a policy failed", failure=why, route=self.name)
             exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
+
+
+def _is_over(exchange: Exchange) -> bool:
+    """The client went away while a policy was thinking."""
+    return bool(exchange.ended) or exchange.cause is CLIENT_GONE
 
 
 def ambiguous(ways: frozenset[str]) -> GatewayError:

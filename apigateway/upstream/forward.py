@@ -74,9 +74,11 @@ class Forward:
         exchange.upstream = self
         exchange.service = service.name
         service.active.add(self)
-        service.budget.deposit(exchange.started)
-        self._candidates = iter(service.candidates(exchange.started))
-        self._next(exchange.started)
+        # A fallback begins when another service has failed, which may have taken long.
+        now = service.now() if exchange.fallback else exchange.started
+        service.budget.deposit(now)
+        self._candidates = iter(service.candidates(now))
+        self._next(now)
 
     # Attempts, one after the other.
 
@@ -223,6 +225,7 @@ class Forward:
             attempt.body(data)
             if not self._starting:
                 attempt.flush()
+            self._starting = False  # the head leaves with the first piece, and with no more than that
 
     def body_end(self, trailers: Fields) -> None:
         """See `IUpstream.body_end`."""
@@ -233,8 +236,7 @@ class Forward:
         if not self._held:
             self._await_more()
         attempt.body_end(trailer_fields(trailers) if trailers else trailers)
-        if not self._starting:
-            attempt.flush()
+        attempt.flush()
 
     def _stop(self, error: GatewayError) -> None:
         """End the exchange for a reason that is not the target's."""
@@ -340,8 +342,7 @@ class Forward:
     def _await_more(self) -> None:
         """The next piece of the answer is due; but while the request is on its way, its two ends see to time."""
         if self._request_received:
-            limits = self._service.limits
-            is_answered = self.exchange.status
+            limits, is_answered = self._service.limits, self.exchange.status
             self.overdue = IDLE_TIMEOUT if is_answered else RESPONSE_TIMEOUT
             self.deadline = self._service.now() + (limits.idle if is_answered else limits.response)
 

@@ -36,7 +36,8 @@ class NativeConnection(Protocol):
         self._reader = ResponseReader()
         self._receiver: IAttemptReceiver | None = None
         self._out: list[bytes] = []
-        self._chunked = self._request_sent = self._head_told = self._paused = self._closing = False
+        self._chunked = self._request_sent = self._head_told = False
+        self._paused = self._blocked = self._closing = False
         self.exchanges = 0
         self.idle_since = 0.0
 
@@ -81,6 +82,9 @@ class NativeConnection(Protocol):
 
     def body(self, data: bytes) -> None:
         """See `IAttempt.body`."""
+        if not data:
+            # A chunk of nothing would be the end.
+            return
         if self._chunked:
             self._out += (b"%x\r\n" % len(data), data, b"\r\n")
         else:
@@ -124,11 +128,13 @@ class NativeConnection(Protocol):
 
     def pauseProducing(self) -> None:
         """The target reads slowly."""
+        self._blocked = True
         if self._receiver is not None:
             self._receiver.writable(False)
 
     def resumeProducing(self) -> None:
         """The target reads again."""
+        self._blocked = False
         if self._receiver is not None:
             self._receiver.writable(True)
 
@@ -156,6 +162,8 @@ class NativeConnection(Protocol):
                 if status != 100:
                     receiver.informational(status, fields)
             reader.interim = []
+            if self._receiver is None:
+                return
         if reader.error is not None and not self._head_told:
             # What is known to be broken is not begun.
             self._fail(reader.error)
@@ -181,9 +189,11 @@ class NativeConnection(Protocol):
         self._receiver = None
         if self._paused:
             self.resume()
-        if reader.keep_alive and self._request_sent and not reader.excess:
+        # What the target has not taken by now it may never take.
+        is_sent = self._request_sent and not self._blocked
+        if is_sent and reader.keep_alive and not reader.excess:
             self._pool.released(self)
-        elif self._request_sent:
+        elif is_sent:
             self._pool.dropped(self)
             self.close()
         else:

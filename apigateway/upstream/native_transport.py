@@ -48,9 +48,10 @@ class NativeTransport:
         self._idle: list[NativeConnection] = []
         self._open: set[NativeConnection] = set()
         self._connecting = 0
-        self._waiting: dict[IAttemptReceiver, float] = {}
+        # Until when each waits, and whether for a connection that was never used.
+        self._waiting: dict[IAttemptReceiver, tuple[float, bool]] = {}
         self._opened = self._reused = 0
-        self._closed = False
+        self._closed = self._serving_line = False
 
     def __repr__(self) -> str:
         numbers = " ".join(f"{name}={value}" for name, value in self.statistics().items())
@@ -60,13 +61,15 @@ class NativeTransport:
         """See `ITransport.lease`."""
         if self._idle and not fresh:
             self._lend(self._idle.pop(), receiver)
-        elif self._has_room():
+        elif self._has_room() or self._idle:
+            if not self._has_room():
+                self._give_up(self._idle[0])
             # The dialer has a time limit of its own, and tells.
-            self._waiting[receiver] = float("inf")
+            self._waiting[receiver] = (float("inf"), fresh)
             self._connect()
         elif len(self._waiting) - self._connecting < self._options.waiting:
             # Those whose connection is being made stand in no line.
-            self._waiting[receiver] = self._now() + self._wait_s
+            self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
             receiver.failed(self._exhausted())
 
@@ -93,23 +96,32 @@ class NativeTransport:
         if len(self._waiting) <= self._connecting:
             # Whoever this was for is gone; for each who waits there is another on its way.
             return
-        receiver = self._next_waiting()
+        receiver = self._next_waiting(is_fresh=True)
         if receiver is not None:
             receiver.failed(error)
         self._connect_for_line()
 
     def _connect_for_line(self) -> None:
         """Who waits for a connection that is not coming any more gets another."""
-        if len(self._waiting) > self._connecting and not self._closed and self._has_room():
-            self._connect()
+        if self._serving_line:
+            # A connection that fails at once comes back here: the outer call goes on then.
+            return
+        self._serving_line = True
+        try:
+            while len(self._waiting) > self._connecting and not self._closed and self._has_room():
+                self._connect()
+        finally:
+            self._serving_line = False
 
     def _has_room(self) -> bool:
         return len(self._open) + self._connecting < self._options.connections
 
-    def _next_waiting(self) -> IAttemptReceiver | None:
-        for receiver in self._waiting:
-            del self._waiting[receiver]
-            return receiver
+    def _next_waiting(self, is_fresh: bool) -> IAttemptReceiver | None:
+        """The first in the line whom a connection suits; `is_fresh` says that it was never used."""
+        for receiver, (_, wants_fresh) in self._waiting.items():
+            if is_fresh or not wants_fresh:
+                del self._waiting[receiver]
+                return receiver
         return None
 
     # Connections report here.
@@ -135,15 +147,20 @@ class NativeTransport:
         self._connect_for_line()
 
     def _offer(self, connection: NativeConnection) -> None:
-        receiver = self._next_waiting() if self._waiting else None
+        receiver = self._next_waiting(not connection.exchanges) if self._waiting else None
         if receiver is not None:
             self._lend(connection, receiver)
-        elif self._closed:
-            self.dropped(connection)
-            connection.close()
+        elif self._closed or len(self._waiting) > self._connecting:
+            # Whoever is left in the line wants one that was never used, and there must be room for it.
+            self._give_up(connection)
         else:
             connection.idle_since = self._now()
             self._idle.append(connection)
+
+    def _give_up(self, connection: NativeConnection) -> None:
+        """Close a connection that carries no exchange."""
+        self.dropped(connection)
+        connection.close()
 
     # Upkeep.
 
@@ -151,18 +168,17 @@ class NativeTransport:
         """See `ITransport.sweep`; whoever has waited too long is told as well."""
         too_old = now - self._options.idle
         for connection in [one for one in self._idle if one.idle_since <= too_old]:
-            self.dropped(connection)
-            connection.close()
-        for receiver in [one for one, until in self._waiting.items() if until <= now]:
-            del self._waiting[receiver]
-            receiver.failed(self._exhausted())
+            self._give_up(connection)
+        for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
+            # What the one before did may have helped this one.
+            if self._waiting.pop(receiver, None) is not None:
+                receiver.failed(self._exhausted())
 
     def close(self) -> None:
         """See `ITransport.close`."""
         self._closed = True
         for connection in list(self._idle):
-            self.dropped(connection)
-            connection.close()
+            self._give_up(connection)
 
     def statistics(self) -> dict[str, int]:
         """See `ITransport.statistics`."""

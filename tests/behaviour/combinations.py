@@ -36,6 +36,8 @@ CANNOT: dict[str, tuple[str, ...]] = {
     # Its tree is walked segment by segment with each decoded on its own, and what it finds nothing for is its own page.
     "paths decoded before routing": (STOCK,),
     "problems where no route is": (STOCK,),
+    # It goes on with pipelined requests while the client reads none of the answers.
+    "pipelined requests held back": (STOCK,),
     # Its connections have one time limit of their own, and know nothing of the gateway's stop.
     "time limits of clients": (STOCK,),
     "connections that end with the stop": (STOCK,),

@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import ReadAll, Respond
 from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
-from tests.behaviour.stage import Options, Stage
+from tests.behaviour.stage import Options, Stage, logged
 
 TRUSTING = ["127.0.0.0/8"]
 
@@ -35,6 +35,15 @@ class HopByHopTests(TestCase):
         for name in (b"connection", b"x-mine", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te"):
             self.assertEqual(arrived.get_all(name), [], name)
         self.assertEqual(arrived.get(b"x-yours"), b"2")
+
+    async def test_they_stay_behind_though_connection_does_not_name_them(self, via: Combination) -> None:
+        hop = ("Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Upgrade")
+        stage = Stage(self, via)
+        stage.one.answers(200, b"x", dict.fromkeys(hop, "x"))
+        answer = await stage.get("/api", *(f"{name}: x" for name in hop))
+        arrived = await stage.request()
+        for name in hop:
+            self.assertEqual((arrived.get(name.encode()), answer.get(name.encode())), (None, None), name)
 
     async def test_connection_cannot_take_away_what_the_gateway_says(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -158,6 +167,26 @@ class ForwardedTests(TestCase):
         await stage.get("/api", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 203.0.113.9, 127.0.0.5")
         arrived = await stage.request()
         self.assertEqual(arrived.get_all(b"x-forwarded-for"), [b"198.51.100.7, 203.0.113.9, 127.0.0.5, 127.0.0.1"])
+
+    async def test_the_client_is_the_last_in_the_list_who_is_not_trusted(self, via: Combination) -> None:
+        log = self.mktemp()
+        stage = Stage(self, via, trusted_proxies=TRUSTING, access_log={"file": log})
+        caller = await stage.call()
+        clients = {
+            "198.51.100.7, 203.0.113.9, 127.0.0.5": "203.0.113.9",
+            "127.0.0.6, 127.0.0.5": "127.0.0.6",
+            "198.51.100.7, nonsense": "127.0.0.1",
+        }
+        for forwarded_for in clients:
+            await caller.get("/api", f"X-Forwarded-For: {forwarded_for}")
+        found = [entry["client"] for entry in await logged(log, 3)]
+        self.assertEqual(found, list(clients.values()))
+
+    async def test_the_log_does_not_believe_just_anybody_either(self, via: Combination) -> None:
+        log = self.mktemp()
+        stage = Stage(self, via, access_log={"file": log})
+        await stage.get("/api", "X-Forwarded-For: 198.51.100.7")
+        self.assertEqual((await logged(log, 1))[0]["client"], "127.0.0.1")
 
     async def test_forwarded_is_sent_where_it_is_wanted(self, via: Combination) -> None:
         stage = Stage(self, via, one(forwarded=True))

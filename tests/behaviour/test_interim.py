@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from apigateway.testing.steps import Answer, ReadAll, Respond
+from apigateway.testing.steps import Answer, Close, ReadAll, Respond
 from tests.behaviour.caller import Caller, chunked
 from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
 from tests.behaviour.stage import Options, Stage, problem
@@ -48,6 +48,18 @@ class ContinueTests(TestCase):
         stage.one.does(Respond(CONTINUE), ReadAll(), Answer())
         caller = expecting(await stage.call())
         await caller.received(CONTINUE)
+        await caller.send(b"12345").answer()
+        self.assertEqual(caller.connection.received.count(b"100 Continue"), 1)
+
+    @needs("continue after admission")
+    async def test_a_second_attempt_does_not_tell_it_again(self, via: Combination) -> None:
+        stage = Stage(self, via)
+        caller = await stage.call()
+        await caller.get("/api")
+        stage.one.script(Close())
+        caller.ask("PUT", "/api", "Expect: 100-continue", "Content-Length: 5")
+        await caller.received(CONTINUE)
+        await until(lambda: len(stage.one.requests) > 1, stage.one)
         await caller.send(b"12345").answer()
         self.assertEqual(caller.connection.received.count(b"100 Continue"), 1)
 
@@ -172,6 +184,18 @@ class TrailerTests(TestCase):
         await caller.answer()
         arrived = await stage.request()
         self.assertEqual((arrived.body, arrived.trailers), (b"abc", [(b"X-Sum", b"6")]))
+
+    SLY = "X-Forwarded-For: 198.51.100.7\r\nHost: evil\r\nAuthorization: x\r\nx_request_id: y\r\n"
+
+    @needs("trailers")
+    async def test_a_trailer_cannot_say_what_only_a_head_can(self, via: Combination) -> None:
+        stage = Stage(self, via)
+        sly = self.SLY + "Set-Cookie: a=1\r\nConnection: close\r\nX-Sum: 6\r\n"
+        stage.one.does(ReadAll(), Respond(WITH_TRAILERS + chunked(b"abc", trailers=sly)))
+        caller = await stage.call()
+        caller.ask("POST", "/api", "Transfer-Encoding: chunked").send(chunked(b"abc", trailers=sly))
+        answer, arrived = await caller.answer(), await stage.request()
+        self.assertEqual((answer.trailers, arrived.trailers), ([(b"X-Sum", b"6")], [(b"X-Sum", b"6")]))
 
     async def test_with_or_without_their_trailers_messages_arrive_whole(self, via: Combination) -> None:
         stage = Stage(self, via)

@@ -103,6 +103,27 @@ class AnswerStreamTests(TestCase):
         await until(lambda: sink.lost is not None, sink)
         self.assertEqual((sink.tail[-5:], sink.size > LARGE), (b"0\r\n\r\n", True))
 
+    async def _pipelined(self, via: Combination) -> tuple[Stage, Sink, int]:
+        """A client that reads none of a thousand answers, and how many bytes of them the service has sent."""
+        stage = Stage(self, via)
+        stage.one.does(ReadAll(), Answer(200, b"x" * 60_000))
+        sink = await stage.sink()
+        sink.transport.write(request("GET", "/api") * 1000)
+        return stage, sink, await until_still(lambda: len(stage.one.requests)) * 60_000
+
+    @lacks("pipelined requests held back")
+    async def test_a_stock_site_answers_requests_though_nobody_reads(self, via: Combination) -> None:
+        _, _, sent = await self._pipelined(via)
+        self.assertEqual(sent, 60_000_000)
+
+    @needs("pipelined requests held back")
+    async def test_a_client_that_reads_none_of_many_answers_is_served_no_more(self, via: Combination) -> None:
+        stage, sink, sent = await self._pipelined(via)
+        self.assertLess(sent, HELD)
+        await self._is_alive(stage)
+        sink.transport.resumeProducing()
+        await until(lambda: sink.size > 60_000_000, sink)
+
     async def test_a_client_that_goes_away_while_it_does_not_read_frees_the_service(self, via: Combination) -> None:
         stage = Stage(self, via)
         flood = Flood(LARGE)
@@ -177,6 +198,20 @@ class UploadTests(TestCase):
         gate.open()
         await until(lambda: sink.tail.endswith(b"all of it"), sink)
         self.assertEqual((stage.one.requests[0].size, pushed.sent), (LARGE, LARGE))
+
+    @lacks("streamed uploads")
+    async def test_what_a_stock_site_gathered_is_passed_on_no_faster_than_the_service_reads(
+        self, via: Combination
+    ) -> None:
+        stage = Stage(self, via)
+        gate = Gate()
+        stage.one.greeting = (HoldLittle(),)
+        stage.one.does(StopReading(), gate, ReadAgain(), ReadAll(), Answer(200, b"all of it"))
+        caller = (await stage.call()).ask("PUT", "/api", body=b"x" * LARGE)
+        forwards = stage.gateway.snapshot.services["one"].active
+        self.assertLess(await until_still(lambda: sum(forward.exchange.bytes_in for forward in forwards)), HELD)
+        gate.open()
+        self.assertEqual((await caller.answer()).body, b"all of it")
 
     @needs("streamed uploads")
     async def test_an_answer_before_the_end_of_the_upload_reaches_the_client(self, via: Combination) -> None:
