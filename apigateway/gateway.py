@@ -154,7 +154,7 @@ class Gateway(service.MultiService):
         stop = self.configuration.stop
         self.stopping = True
         self._log.info("stopping", event="stopping")
-        if self.site.channels and stop.accept:
+        if stop.accept:
             await deferLater(self.reactor, stop.accept)
         for port in self.ports:
             await _done(port.stopListening())

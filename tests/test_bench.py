@@ -1,4 +1,4 @@
-"""The benchmark: what it reads and reckons, and a short run of it, so that it never rots. Nothing here asserts a time."""
+"""The benchmark: what it reads and reckons, and a short run of it, so that it never rots. No time is asserted."""
 
 from __future__ import annotations
 

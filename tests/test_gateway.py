@@ -75,8 +75,12 @@ class ServingTests(GatewayTestCase):
 
 
 class StoppingTests(GatewayTestCase):
-    def test_a_gateway_without_clients_stops_at_once(self) -> None:
-        self.successResultOf(self.gateway.stopService())
+    def test_a_gateway_without_clients_stops_when_it_takes_no_more_connections(self) -> None:
+        stopped = self.gateway.stopService()
+        self.network.advance(0.9)
+        self.assertNoResult(stopped)
+        self.network.advance(0.2)
+        self.successResultOf(stopped)
         self.assertEqual(self.network.ports.keys(), {("127.0.0.1", 9000)})
         self.assertEqual(self.network.reactor.getDelayedCalls(), [])
 

@@ -1,0 +1,76 @@
+"""The entrance of a snapshot: where an exchange goes by its path."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+
+from apigateway.errors import GatewayError
+from apigateway.routing.snapshot import Snapshot
+from apigateway.routing.tree import Branch, mount
+from apigateway.testing.exchanges import exchange_for
+from tests.routing.scripted import Page, proxy, route
+
+
+class EntranceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        root: Resource = Branch(None)
+        mount(root, b"/api", proxy(route("/api", b"/api")))
+        mount(root, b"/loose", proxy(route("/loose", b"/loose", allow_paths=frozenset(("encoded-slash",)))))
+        mount(root, b"/files", Page(b"files"))
+        mount(root, b"/", Page(b"home"))
+        self.snapshot = Snapshot(None, root, {}, ())
+
+    def enter(self, target: str) -> str:
+        """The route that took it, or "stock"."""
+        exchange = exchange_for("GET", target)
+        stock = self.snapshot.enter(exchange)
+        self.assertIs(exchange.snapshot, self.snapshot)
+        if stock is not None:
+            self.assertIs(stock, self.snapshot.resource)
+            return "stock"
+        return exchange.route
+
+    def cause(self, target: str) -> str:
+        with self.assertRaises(GatewayError) as caught:
+            self.enter(target)
+        code: str = caught.exception.cause.code
+        return code
+
+    def test_what_a_proxy_has_goes_on_its_route(self) -> None:
+        for target in ("/api", "/api/v1?a=/files", "/api/", "//api//v1", "/%61pi"):
+            self.assertEqual(self.enter(target), "/api", target)
+
+    def test_what_a_stock_resource_has_is_for_the_tree(self) -> None:
+        for target in ("/files", "/files/a", "/", "/?a", "/f%69les"):
+            self.assertEqual(self.enter(target), "stock", target)
+
+    def test_the_query_says_nothing_of_the_way(self) -> None:
+        self.assertEqual(self.enter("/api?../files"), "/api")
+
+    def test_what_nobody_has_is_refused(self) -> None:
+        for target in ("/apix", "/nothing", "/API"):
+            self.assertEqual(self.cause(target), "no-route", target)
+
+    def test_ambiguous_paths_are_refused_wherever_they_lead(self) -> None:
+        for target in (
+            "/api/../files",
+            "/files/%2e%2e/x",
+            "/nothing/..",
+            "/files/a%2fb",
+            "/api/%00",
+            "/api/%zz",
+            "/a\\b",
+        ):
+            self.assertEqual(self.cause(target), "ambiguous-path", target)
+
+    def test_unless_their_route_allows_them(self) -> None:
+        self.assertEqual(self.enter("/loose/a%2fb"), "/loose")
+        self.assertEqual(self.cause("/loose/a%2f..%2fb"), "ambiguous-path")
+
+    def test_the_server_as_a_whole_is_for_a_proxy_at_the_root_only(self) -> None:
+        exchange = exchange_for("OPTIONS", "*")
+        with self.assertRaises(GatewayError):
+            self.snapshot.enter(exchange)
+        Snapshot(None, proxy(route("/")), {}, ()).enter(exchange)
+        self.assertEqual(exchange.route, "/")

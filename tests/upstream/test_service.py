@@ -1,0 +1,79 @@
+"""A group of targets: whom to try, why none may be tried, and what has run out of time."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from apigateway.errors import BREAKER_OPEN
+from apigateway.upstream.retry import RetryBudget
+from apigateway.upstream.service import Service
+from tests.upstream.forward_world import LIMITS, World
+
+
+class ServiceTests(SynchronousTestCase):
+    def test_exchanges_are_spread_over_the_targets(self):
+        world = World(targets=3)
+        for _ in range(6):
+            world.forward()
+        self.assertEqual([len(one.attempts) for one in world.transports], [2, 2, 2])
+
+    def test_what_is_under_way_is_counted(self):
+        world = World(targets=2)
+        world.forward(), world.forward()
+        self.assertEqual(world.service.in_flight, 2)
+        world.attempt.answers()
+        self.assertEqual(world.service.in_flight, 1)
+
+    def test_repr_tells_the_state(self):
+        world = World()
+        world.forward()
+        target = "<Target http://t0 closed unchecked in_flight=1>"
+        self.assertEqual(repr(world.service), f"<Service shop in_flight=1 [{target}]>")
+
+
+class RefusalTests(SynchronousTestCase):
+    def refusal(self, *waits):
+        world = World(targets=len(waits))
+        for breaker, wait_s in zip(world.breakers, waits, strict=True):
+            breaker.wait_s = wait_s
+        return world.service.refusal(0.0)
+
+    def test_it_tells_when_the_first_target_may_be_tried_again(self):
+        error = self.refusal(20.0, 12.0, 30.0)
+        self.assertEqual((error.cause, error.retry_after_s), (BREAKER_OPEN, 12))
+
+    def test_the_time_is_rounded_up_as_less_would_be_too_early(self):
+        self.assertEqual(self.refusal(4.01).retry_after_s, 5)
+
+    def test_nobody_is_asked_to_come_again_at_once(self):
+        self.assertEqual(self.refusal(0.0).retry_after_s, 1)
+
+    def test_a_service_without_targets_refuses_too(self):
+        service = Service("empty", (), LIMITS, RetryBudget(), 1, lambda: 0.0)
+        self.assertEqual(service.refusal(0.0).retry_after_s, 1)
+
+
+class SweepTests(SynchronousTestCase):
+    def test_only_what_has_run_out_of_time_is_ended(self):
+        world = World()
+        early = world.forward()
+        world.advance(10)
+        late = world.forward()
+        world.advance(20)
+        self.assertEqual((early.status, late.status), (504, 0))
+        self.assertEqual(world.service.in_flight, 1)
+
+    def test_the_targets_transports_are_swept_too(self):
+        world = World(targets=2)
+        world.advance(3)
+        self.assertEqual([one.swept for one in world.transports], [[3.0], [3.0]])
+
+    def test_an_exchange_that_the_end_of_another_has_ended_is_not_ended_again(self):
+        world = World()
+        clients = [world.forward(), world.forward()]
+        for client, other in (clients, clients[::-1]):
+            # Whichever comes first takes the other with it.
+            client.finish = lambda trailers, other=other: other.exchange and other.leave()
+        world.advance(30)
+        self.assertEqual(world.service.in_flight, 0)
+        self.assertEqual([client.is_gone for client in clients].count(True), 1)
