@@ -75,5 +75,3 @@ def _read_framing(head: RequestHead) -> None:
     expect = special.get(b"expect")
     if expect is not None and expect.strip().lower() != b"100-continue":
         raise GatewayError(EXPECTATION_FAILED, "The only expectation served is '100-continue'.")
-    if b"upgrade" in special and head.length:
-        raise GatewayError(BAD_REQUEST, "A request with a body can't ask for an upgrade.")

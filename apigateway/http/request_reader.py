@@ -14,7 +14,7 @@ import httptools
 from apigateway.errors import BAD_REQUEST, HEAD_TOO_LARGE, URI_TOO_LONG, GatewayError
 from apigateway.http.fields import Fields
 from apigateway.http.framing import read_head
-from apigateway.http.heads import RequestHead
+from apigateway.http.heads import CHUNKED, RequestHead
 
 SEGMENT = 64 * 1024
 """The most bytes that one read from a socket brings; slack for what the parser keeps out of our sight."""
@@ -44,6 +44,12 @@ class RequestMessage:
 def nothing_read() -> RequestHead:
     """The head of a request that is so malformed that none could be read."""
     return RequestHead(b"", b"", 1, [], [], {})
+
+
+def _same_framing(length: int) -> bytes:
+    """A head for a fresh parser, which then reads a body that the last one took for another protocol."""
+    framing = b"Transfer-Encoding: chunked" if length == CHUNKED else b"Content-Length: %d" % length
+    return b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % framing
 
 
 class RequestReader:
@@ -80,8 +86,10 @@ class RequestReader:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                # A server may ignore `Upgrade` (RFC 9110 §7.8): what follows is the next request.
+                # A server may ignore `Upgrade` (RFC 9110 §7.8): what follows is the body, then the next request.
                 self._parser = httptools.HttpRequestParser(self)
+                if self._message is not None:
+                    self._parser.feed_data(_same_framing(self._message.head.length))
                 data = data[upgrade.args[0] :]
                 continue
             except httptools.HttpParserCallbackError as error:
@@ -141,6 +149,9 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         parser, fields, limits = self._parser, self._fields, self._limits
+        if self._message is not None:
+            self._fields = self._message.trailers  # the head was made up, see `_same_framing`
+            return
         if (
             len(self._url) > limits.uri
             or len(fields) > limits.fields
@@ -165,6 +176,8 @@ class RequestReader:
     def on_message_complete(self) -> None:
         message = self._message
         if message is not None:
+            if message.head.length and self._parser.should_upgrade():
+                return  # the parser believes that what follows is another protocol
             if message.trailers:
                 self._check_trailers(message.trailers)
             message.complete = True

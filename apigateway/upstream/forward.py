@@ -6,6 +6,7 @@ routes beyond the `ForwardPlan`, and no transport beyond `ITransport`.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -78,17 +79,18 @@ class Forward:
         now = service.now() if exchange.fallback else exchange.started
         service.budget.deposit(now)
         self._candidates = iter(service.candidates(now))
-        self._next(now)
+        if not self._lease_next(now):
+            self._give_up(service.refusal(now))
 
     # Attempts, one after the other.
 
-    def _next(self, now: float) -> None:
+    def _lease_next(self, now: float) -> bool:
         for target in self._candidates:
             permit = target.breaker.allows(now) if target.breaker is not None else 1
             if permit:
                 self._lease(target, permit, now, fresh=False)
-                return
-        self._give_up(self._service.refusal(now))
+                return True
+        return False
 
     def _lease(self, target: Target, permit: int, now: float, fresh: bool) -> None:
         exchange = self.exchange
@@ -174,14 +176,9 @@ class Forward:
     def _retry(self, error: GatewayError, now: float) -> None:
         """At another target, within the budget; otherwise the failure stands."""
         service = self._service
-        if not self._retries_left or len(service.targets) < 2 or not service.budget.withdraw(now):
-            self._give_up(error)
-            return
-        self._retries_left -= 1
-        for target in self._candidates:
-            permit = target.breaker.allows(now) if target.breaker is not None else 1
-            if permit:
-                self._lease(target, permit, now, fresh=False)
+        if self._retries_left and len(service.targets) > 1 and service.budget.withdraw(now):
+            self._retries_left -= 1
+            if self._lease_next(now):
                 return
         self._give_up(error)
 
@@ -263,6 +260,8 @@ class Forward:
     def client_gone(self) -> None:
         """See `IUpstream.client_gone`."""
         if self._service.finish_abandoned and self._request_received:
+            # The record is closed; what still happens goes to one that nobody reads.
+            self.exchange = copy(self.exchange)
             self.exchange.downstream = NOBODY
             if self._attempt is not None:
                 self.resume()

@@ -552,10 +552,6 @@ class RefusalTests(ChannelCase):
     def test_a_body_framed_twice(self) -> None:
         self.assertEqual(self.refused(ask("PUT", "/", CHUNKED, "Content-Length: 3")), (400, "bad-request"))
 
-    def test_an_upgrade_with_a_body(self) -> None:
-        upgrade = ("Connection: upgrade", "Upgrade: h2c")
-        self.assertEqual(self.refused(ask("PUT", "/", *upgrade, body=b"abc")), (400, "bad-request"))
-
     def test_a_wish_to_upgrade_is_passed_over(self) -> None:
         self.stand.does = echo
         client = self.stand.client(ask("GET", "/1", "Connection: upgrade", "Upgrade: websocket") + ask(target="/2"))

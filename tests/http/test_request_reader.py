@@ -142,10 +142,28 @@ class UpgradeTests(SynchronousTestCase):
         reader = fed(self.ASK % 1, GET)
         self.assertEqual(len(reader.ready), 2)
 
-    def test_a_body_with_it_is_refused_as_it_could_be_read_as_the_next_request(self) -> None:
-        for framing in (b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"):
-            reader = fed((self.ASK % 1)[:-2] + framing + GET)
-            self.assertEqual((cause_of(reader), list(reader.ready)), ("bad-request", []))
+    def test_its_body_is_read_as_a_body_however_it_arrives(self) -> None:
+        inner = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+        chunked = b"%x\r\n%b\r\n0\r\nX-T: 1\r\n\r\n" % (len(inner), inner)
+        for framing, trailers in (
+            (b"Content-Length: %d\r\n\r\n%b" % (len(inner), inner), []),
+            (b"Transfer-Encoding: chunked\r\n\r\n%b" % chunked, [(b"X-T", b"1")]),
+        ):
+            wire = (self.ASK % 1)[:-2] + framing + GET
+            for pieces in ([wire], [wire[:90], wire[90:]], [wire[i : i + 1] for i in range(len(wire))]):
+                reader = fed(*pieces)
+                self.assertIsNone(reader.error)
+                first, second = reader.ready
+                self.assertEqual((b"".join(first.chunks), first.trailers, first.complete), (inner, trailers, True))
+                self.assertEqual((first.head.target, second.head.target, second.complete), (b"/1", b"/a", True))
+
+    def test_a_body_that_is_too_short_is_not_complete(self) -> None:
+        reader = fed((self.ASK % 1)[:-2] + b"Content-Length: 4\r\n\r\nabc")
+        self.assertFalse(reader.ready[0].complete)
+
+    def test_a_broken_body_is_refused(self) -> None:
+        reader = fed((self.ASK % 1)[:-2] + b"Transfer-Encoding: chunked\r\n\r\nnothing\r\n")
+        self.assertEqual(cause_of(reader), "bad-request")
 
 
 REFUSED = {

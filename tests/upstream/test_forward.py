@@ -15,14 +15,12 @@ from apigateway.errors import (
     NAME_NOT_RESOLVED,
     POOL_EXHAUSTED,
 )
-from apigateway.http.answers import Answer
 from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import IAttemptReceiver, IUpstream
 from apigateway.upstream.forward import Forward
 from apigateway.upstream.plan import ForwardPlan
+from tests.upstream.forward_life import EVENTS, SORRY, Life
 from tests.upstream.forward_world import CountingBreaker, World
-
-SORRY = Answer(200, [], b"later")
 
 
 class AnswerTests(SynchronousTestCase):
@@ -199,6 +197,175 @@ class BackPressureTests(SynchronousTestCase):
         client.read_again()
         world.transport.lend()
         self.assertFalse(world.attempt.is_paused)
+
+
+class TimeLimitTests(SynchronousTestCase):
+    def setUp(self):
+        self.world = World()
+
+    def cause(self):
+        return self.world.ended[-1].cause.code
+
+    def test_a_connection_that_takes_too_long(self):
+        self.world.transport.lends = False
+        client = self.world.forward()
+        self.world.advance(6.9)
+        self.assertEqual(client.status, 0)
+        self.world.advance(0.1)
+        self.assertEqual((client.status, self.cause(), self.world.transport.waiting), (504, "connect-timeout", []))
+        self.assertEqual(self.world.breaker.told, ["failure: connect-timeout"])
+
+    def test_after_that_another_target_is_tried_and_has_its_own_time(self):
+        world = World(targets=2, lends=False)
+        client = world.forward()
+        world.advance(7)
+        self.assertEqual((client.status, len(world.transports[1].waiting)), (0, 1))
+        world.advance(6.9)
+        self.assertEqual(client.status, 0)
+        world.advance(0.1)
+        self.assertEqual(client.status, 504)
+
+    def test_an_answer_that_does_not_begin(self):
+        client = self.world.forward()
+        self.world.advance(29.9)
+        self.assertEqual(client.status, 0)
+        self.world.advance(0.1)
+        self.assertEqual(
+            (client.status, self.cause(), self.world.attempt.is_cancelled), (504, "response-timeout", True)
+        )
+        self.assertEqual(self.world.breaker.told, ["failure: response-timeout"])
+
+    def test_interim_answers_do_not_prolong_the_wait_without_end_unless_they_keep_coming(self):
+        client = self.world.forward()
+        self.world.advance(20)
+        self.world.attempt.receiver.informational(102, [])
+        self.world.attempt.receiver.flush()
+        self.world.advance(30)
+        self.assertEqual((client.status, self.cause()), (504, "response-timeout"))
+
+    def test_a_body_that_stops(self):
+        client = self.world.forward()
+        self.world.attempt.begins()
+        self.world.advance(59)
+        self.world.attempt.sends(b"1")
+        self.world.advance(59.9)
+        self.assertFalse(client.is_aborted)
+        self.world.advance(0.1)
+        self.assertEqual(
+            (client.is_aborted, self.cause(), self.world.attempt.is_cancelled), (True, "idle-timeout", True)
+        )
+
+    def test_there_is_none_on_the_whole_of_a_stream(self):
+        client = self.world.forward()
+        self.world.attempt.begins()
+        for _ in range(100):
+            self.world.advance(50)
+            self.world.attempt.sends(b"1")
+        self.assertEqual((len(client.body), client.is_aborted), (100, False))
+
+    def test_while_the_client_sends_slowly_the_service_is_not_hurried(self):
+        client = self.world.forward("PUT", chunked=True)
+        self.world.advance(1000)
+        client.arrive(b"1")
+        self.world.advance(1000)
+        self.assertEqual(client.status, 0)
+        client.arrive_end()
+        self.world.advance(29.9)
+        self.assertEqual(client.status, 0)
+        self.world.advance(0.1)
+        self.assertEqual((client.status, self.cause()), (504, "response-timeout"))
+
+    def test_nor_when_it_has_begun_to_answer(self):
+        client = self.world.forward("PUT", chunked=True)
+        self.world.attempt.begins()
+        self.world.advance(1000)
+        self.assertFalse(client.is_aborted)
+
+    def test_while_the_client_reads_slowly_neither(self):
+        client = self.world.forward()
+        self.world.attempt.begins()
+        client.read_slowly()
+        self.world.attempt.sends(b"1")
+        self.world.advance(1000)
+        self.assertFalse(client.is_aborted)
+        client.read_again()
+        self.world.advance(59)
+        self.world.attempt.sends(b"2")
+        self.world.advance(59.9)
+        self.assertFalse(client.is_aborted)
+        self.world.advance(0.1)
+        self.assertEqual((client.is_aborted, self.cause()), (True, "idle-timeout"))
+
+    def test_a_service_that_stops_taking_the_request(self):
+        client = self.world.forward("PUT", chunked=True)
+        self.world.attempt.receiver.writable(False)
+        self.world.advance(59.9)
+        self.assertEqual(client.status, 0)
+        self.world.advance(0.1)
+        self.assertEqual((client.status, self.cause()), (504, "idle-timeout"))
+
+    def test_and_one_that_takes_it_again(self):
+        client = self.world.forward("PUT", chunked=True)
+        self.world.attempt.receiver.writable(False)
+        self.world.advance(50)
+        self.world.attempt.receiver.writable(True)
+        self.world.advance(1000)
+        self.assertEqual(client.status, 0)
+
+    def test_one_that_is_over_is_never_overdue(self):
+        self.world.forward()
+        self.world.attempt.answers()
+        self.world.advance(1000)
+        self.assertEqual((len(self.world.ended), self.world.ended[0].status), (1, 200))
+
+
+class ClientGoneTests(SynchronousTestCase):
+    def test_the_attempt_is_cut_at_once(self):
+        world = World()
+        world.forward().leave()
+        self.assertEqual(
+            (world.attempt.is_cancelled, world.service.in_flight, world.targets[0].in_flight), (True, 0, 0)
+        )
+        self.assertEqual((world.ended[0].cause.code, world.breaker.told), ("client-gone", ["cancelled"]))
+
+    def test_who_waits_for_a_connection_waits_no_more(self):
+        world = World(lends=False)
+        world.forward().leave()
+        self.assertEqual(
+            (world.transport.waiting, world.targets[0].in_flight, world.breaker.told), ([], 0, ["cancelled"])
+        )
+
+    def test_a_request_that_has_arrived_may_run_to_its_end_instead(self):
+        world = World(finish_abandoned=True)
+        world.forward("POST", body=b"1").leave()
+        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (False, 1))
+        world.attempt.answers(201, body=b"done")
+        self.assertEqual((world.service.in_flight, world.breaker.told, len(world.ended)), (0, ["success"], 1))
+
+    def test_then_nobody_holds_it_back_any_more(self):
+        world = World(finish_abandoned=True)
+        client = world.forward()
+        world.attempt.begins()
+        client.read_slowly()
+        client.leave()
+        self.assertFalse(world.attempt.is_paused)
+        world.advance(60)
+        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (True, 0))
+
+    def test_even_while_it_waits_for_a_connection(self):
+        world = World(finish_abandoned=True, lends=False)
+        world.forward().leave()
+        world.transport.lend()
+        self.assertEqual(world.attempt.flushed, ["head"])
+        world.attempt.fails(CONNECTION_LOST)
+        self.assertEqual((world.service.in_flight, world.breaker.told), (0, ["failure: connection-lost"]))
+
+    def test_a_request_that_has_not_arrived_cannot(self):
+        world = World(finish_abandoned=True)
+        client = world.forward("POST", chunked=True)
+        client.arrive(b"half")
+        client.leave()
+        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (True, 0))
 
 
 class FailureTests(SynchronousTestCase):
@@ -452,175 +619,6 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual((client.status, self.used()), (503, [1, 0]))
 
 
-class TimeLimitTests(SynchronousTestCase):
-    def setUp(self):
-        self.world = World()
-
-    def cause(self):
-        return self.world.ended[-1].cause.code
-
-    def test_a_connection_that_takes_too_long(self):
-        self.world.transport.lends = False
-        client = self.world.forward()
-        self.world.advance(6.9)
-        self.assertEqual(client.status, 0)
-        self.world.advance(0.1)
-        self.assertEqual((client.status, self.cause(), self.world.transport.waiting), (504, "connect-timeout", []))
-        self.assertEqual(self.world.breaker.told, ["failure: connect-timeout"])
-
-    def test_after_that_another_target_is_tried_and_has_its_own_time(self):
-        world = World(targets=2, lends=False)
-        client = world.forward()
-        world.advance(7)
-        self.assertEqual((client.status, len(world.transports[1].waiting)), (0, 1))
-        world.advance(6.9)
-        self.assertEqual(client.status, 0)
-        world.advance(0.1)
-        self.assertEqual(client.status, 504)
-
-    def test_an_answer_that_does_not_begin(self):
-        client = self.world.forward()
-        self.world.advance(29.9)
-        self.assertEqual(client.status, 0)
-        self.world.advance(0.1)
-        self.assertEqual(
-            (client.status, self.cause(), self.world.attempt.is_cancelled), (504, "response-timeout", True)
-        )
-        self.assertEqual(self.world.breaker.told, ["failure: response-timeout"])
-
-    def test_interim_answers_do_not_prolong_the_wait_without_end_unless_they_keep_coming(self):
-        client = self.world.forward()
-        self.world.advance(20)
-        self.world.attempt.receiver.informational(102, [])
-        self.world.attempt.receiver.flush()
-        self.world.advance(30)
-        self.assertEqual((client.status, self.cause()), (504, "response-timeout"))
-
-    def test_a_body_that_stops(self):
-        client = self.world.forward()
-        self.world.attempt.begins()
-        self.world.advance(59)
-        self.world.attempt.sends(b"1")
-        self.world.advance(59.9)
-        self.assertFalse(client.is_aborted)
-        self.world.advance(0.1)
-        self.assertEqual(
-            (client.is_aborted, self.cause(), self.world.attempt.is_cancelled), (True, "idle-timeout", True)
-        )
-
-    def test_there_is_none_on_the_whole_of_a_stream(self):
-        client = self.world.forward()
-        self.world.attempt.begins()
-        for _ in range(100):
-            self.world.advance(50)
-            self.world.attempt.sends(b"1")
-        self.assertEqual((len(client.body), client.is_aborted), (100, False))
-
-    def test_while_the_client_sends_slowly_the_service_is_not_hurried(self):
-        client = self.world.forward("PUT", chunked=True)
-        self.world.advance(1000)
-        client.arrive(b"1")
-        self.world.advance(1000)
-        self.assertEqual(client.status, 0)
-        client.arrive_end()
-        self.world.advance(29.9)
-        self.assertEqual(client.status, 0)
-        self.world.advance(0.1)
-        self.assertEqual((client.status, self.cause()), (504, "response-timeout"))
-
-    def test_nor_when_it_has_begun_to_answer(self):
-        client = self.world.forward("PUT", chunked=True)
-        self.world.attempt.begins()
-        self.world.advance(1000)
-        self.assertFalse(client.is_aborted)
-
-    def test_while_the_client_reads_slowly_neither(self):
-        client = self.world.forward()
-        self.world.attempt.begins()
-        client.read_slowly()
-        self.world.attempt.sends(b"1")
-        self.world.advance(1000)
-        self.assertFalse(client.is_aborted)
-        client.read_again()
-        self.world.advance(59)
-        self.world.attempt.sends(b"2")
-        self.world.advance(59.9)
-        self.assertFalse(client.is_aborted)
-        self.world.advance(0.1)
-        self.assertEqual((client.is_aborted, self.cause()), (True, "idle-timeout"))
-
-    def test_a_service_that_stops_taking_the_request(self):
-        client = self.world.forward("PUT", chunked=True)
-        self.world.attempt.receiver.writable(False)
-        self.world.advance(59.9)
-        self.assertEqual(client.status, 0)
-        self.world.advance(0.1)
-        self.assertEqual((client.status, self.cause()), (504, "idle-timeout"))
-
-    def test_and_one_that_takes_it_again(self):
-        client = self.world.forward("PUT", chunked=True)
-        self.world.attempt.receiver.writable(False)
-        self.world.advance(50)
-        self.world.attempt.receiver.writable(True)
-        self.world.advance(1000)
-        self.assertEqual(client.status, 0)
-
-    def test_one_that_is_over_is_never_overdue(self):
-        self.world.forward()
-        self.world.attempt.answers()
-        self.world.advance(1000)
-        self.assertEqual((len(self.world.ended), self.world.ended[0].status), (1, 200))
-
-
-class ClientGoneTests(SynchronousTestCase):
-    def test_the_attempt_is_cut_at_once(self):
-        world = World()
-        world.forward().leave()
-        self.assertEqual(
-            (world.attempt.is_cancelled, world.service.in_flight, world.targets[0].in_flight), (True, 0, 0)
-        )
-        self.assertEqual((world.ended[0].cause.code, world.breaker.told), ("client-gone", ["cancelled"]))
-
-    def test_who_waits_for_a_connection_waits_no_more(self):
-        world = World(lends=False)
-        world.forward().leave()
-        self.assertEqual(
-            (world.transport.waiting, world.targets[0].in_flight, world.breaker.told), ([], 0, ["cancelled"])
-        )
-
-    def test_a_request_that_has_arrived_may_run_to_its_end_instead(self):
-        world = World(finish_abandoned=True)
-        world.forward("POST", body=b"1").leave()
-        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (False, 1))
-        world.attempt.answers(201, body=b"done")
-        self.assertEqual((world.service.in_flight, world.breaker.told, len(world.ended)), (0, ["success"], 1))
-
-    def test_then_nobody_holds_it_back_any_more(self):
-        world = World(finish_abandoned=True)
-        client = world.forward()
-        world.attempt.begins()
-        client.read_slowly()
-        client.leave()
-        self.assertFalse(world.attempt.is_paused)
-        world.advance(60)
-        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (True, 0))
-
-    def test_even_while_it_waits_for_a_connection(self):
-        world = World(finish_abandoned=True, lends=False)
-        world.forward().leave()
-        world.transport.lend()
-        self.assertEqual(world.attempt.flushed, ["head"])
-        world.attempt.fails(CONNECTION_LOST)
-        self.assertEqual((world.service.in_flight, world.breaker.told), (0, ["failure: connection-lost"]))
-
-    def test_a_request_that_has_not_arrived_cannot(self):
-        world = World(finish_abandoned=True)
-        client = world.forward("POST", chunked=True)
-        client.arrive(b"half")
-        client.leave()
-        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (True, 0))
-
-
 class FallbackTests(SynchronousTestCase):
     def setUp(self):
         self.world = World()
@@ -698,167 +696,6 @@ class FallbackTests(SynchronousTestCase):
         spare.transport.lend()
         spare.attempt.answers(200, body=b"spare")
         self.assertEqual(client.body, b"spare")
-
-
-REQUESTS = (
-    ("GET", b"", False),
-    ("POST", b"", False),
-    ("PUT", b"12345", False),
-    ("PUT", b"", True),
-    ("POST", b"1", True),
-)
-EVENTS = (
-    "request", "request", "lend", "lend", "refuse", "head", "head", "data", "end", "end", "fail", "writable",
-    "not writable", "body", "body end", "read slowly", "read again", "leave", "time", "a little time", "open", "close",
-    "at once", "interim", "half open",
-)  # fmt: skip
-CAUSES = (CONNECT_FAILED, CONNECTION_LOST, BAD_RESPONSE, POOL_EXHAUSTED, CONNECT_TIMEOUT)
-
-
-class Life:
-    """Exchanges at one service, and perhaps at the one that stands in for it, to which anything may happen."""
-
-    def __init__(self, targets, retries, abandoned, reused, fallback):
-        self.world = World(targets, retries, abandoned, lends=False, reused=reused)
-        self.spare = World(lends=False)
-        self.spare.service.now = self.spare.clock.seconds = self.world.clock.seconds
-        self.world.service.fallback = (None, SORRY, self.spare.service)[fallback]
-        self.clients = []
-        self.complete = set()
-
-    @property
-    def transports(self):
-        return [*self.world.transports, *self.spare.transports]
-
-    @property
-    def breakers(self):
-        return [*self.world.breakers, *self.spare.breakers]
-
-    def running(self):
-        attempts = [one for way in self.transports for one in way.attempts]
-        return [one for one in attempts if not (one.is_over or one.is_cancelled)]
-
-    def step(self, event, number):
-        getattr(self, event.replace(" ", "_"))(number)
-
-    def pick(self, choices, number):
-        return choices[number % len(choices)] if choices else None
-
-    def request(self, number):
-        method, body, chunked = self.pick(REQUESTS, number)
-        exchange = self.world.exchange(method, body=body, chunked=chunked)
-        exchange.max_body = 20
-        self.clients.append(exchange.downstream)
-        if not chunked:
-            self.complete.add(exchange.downstream)
-        self.world.service.forward(exchange, self.world.plan)
-
-    def lend(self, number):
-        way = self.pick([one for one in self.transports if one.waiting], number)
-        if way:
-            way.lend()
-
-    def refuse(self, number):
-        way = self.pick([one for one in self.transports if one.waiting], number)
-        if way:
-            way.refuse(self.pick(CAUSES, number))
-
-    def head(self, number):
-        attempt = self.pick([one for one in self.running() if not getattr(one, "begun", False)], number)
-        if attempt:
-            attempt.begun = True
-            attempt.begins(self.pick((200, 204, 404, 500, 503), number))
-
-    def interim(self, number):
-        attempt = self.pick([one for one in self.running() if not getattr(one, "begun", False)], number)
-        if attempt:
-            attempt.receiver.informational(103, [])
-            attempt.receiver.flush()
-
-    def data(self, number):
-        attempt = self.pick([one for one in self.running() if getattr(one, "begun", False)], number)
-        if attempt:
-            attempt.sends(b"data")
-
-    def end(self, number):
-        attempt = self.pick([one for one in self.running() if getattr(one, "begun", False)], number)
-        if attempt:
-            attempt.ends()
-
-    def fail(self, number):
-        attempt = self.pick(self.running(), number)
-        if attempt:
-            attempt.fails(self.pick(CAUSES[1:3], number))
-
-    def writable(self, number):
-        attempt = self.pick(self.running(), number)
-        if attempt:
-            attempt.receiver.writable(True)
-
-    def not_writable(self, number):
-        attempt = self.pick(self.running(), number)
-        if attempt:
-            attempt.receiver.writable(False)
-
-    def present(self):
-        return [one for one in self.clients if one.exchange]
-
-    def body(self, number):
-        client = self.pick([one for one in self.present() if one not in self.complete], number)
-        if client:
-            client.arrive(b"x" * (1 + 4 * number))
-
-    def body_end(self, number):
-        client = self.pick([one for one in self.present() if one not in self.complete], number)
-        if client:
-            self.complete.add(client)
-            client.arrive_end()
-
-    def read_slowly(self, number):
-        client = self.pick(self.present(), number)
-        if client:
-            client.read_slowly()
-
-    def read_again(self, number):
-        client = self.pick(self.present(), number)
-        if client:
-            client.read_again()
-
-    def leave(self, number):
-        client = self.pick(self.present(), number)
-        if client:
-            client.leave()
-
-    def time(self, number):
-        self.world.advance(10.0 * number)
-        self.spare.service.sweep(self.world.clock.seconds())
-
-    def a_little_time(self, number):
-        self.world.advance(0.1 * number)
-        self.spare.service.sweep(self.world.clock.seconds())
-
-    def open(self, number):
-        self.pick(self.breakers, number).is_open = True
-
-    def close(self, number):
-        self.pick(self.breakers, number).is_open = False
-
-    def half_open(self, number):
-        breaker = self.pick(self.breakers, number)
-        breaker.state = "closed" if breaker.state == "half-open" else "half-open"
-
-    def at_once(self, number):
-        self.pick(self.transports, number).lends = number % 2 == 0
-
-    def come_to_rest(self):
-        """Lend what is asked for, take what is sent, answer what is asked."""
-        while any(one.waiting for one in self.transports) or self.running() or self.present():
-            self.lend(0)
-            for event in ("writable", "read again", "body end"):
-                for number in range(len(self.running()) + len(self.present())):
-                    self.step(event, number)
-            self.head(0)
-            self.end(0)
 
 
 class LifeTests(SynchronousTestCase):

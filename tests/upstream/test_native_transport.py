@@ -4,98 +4,15 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from apigateway.config.model import Pool
-from apigateway.errors import CONNECT_FAILED, GatewayError
 from apigateway.interfaces import ITransport
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, Stall, Wait
-from apigateway.upstream.native_transport import NativeTransport
+from tests.upstream.native_bench import OK, Bench
+from tests.upstream.native_life import OPERATIONS, Life
 from tests.upstream.native_world import WAIT_S, World, starting
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-LAST = OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
-
-
-class _Transport(StringTransport):
-    def setTcpNoDelay(self, enabled):
-        pass
-
-    @property
-    def is_closed(self):
-        return self.disconnecting or self.disconnected
-
-
-class Bench:
-    """A pool whose connections are made, answered and lost as a test says.
-
-    `dials` are those under way; with `at_once` they end (True: well) while they begin. `connections` are those that are
-    open, and have not been closed by the pool.
-    """
-
-    def __init__(self, at_once=None, **pool):
-        self.now = 0.0
-        self.at_once = at_once
-        self.dials = []
-        self.connections = []
-        self.opened = 0
-        self.options = Pool(**pool)
-        self.pool = NativeTransport(self.options, self._dial, lambda: self.now, WAIT_S)
-
-    def _dial(self, build, failed):
-        self.dials.append((build, failed))
-        if self.at_once is not None:
-            self.end_dial(-1, self.at_once)
-
-    def end_dial(self, number, well=True):
-        build, failed = self.dials.pop(number)
-        if not well:
-            failed(GatewayError(CONNECT_FAILED))
-            return
-        connection = build()
-        self.connections.append(connection)
-        self.opened += 1
-        connection.makeConnection(_Transport())
-
-    def lease(self, fresh=False):
-        receiver = starting()
-        self.pool.lease(receiver, fresh)
-        return receiver
-
-    def tell_losses(self):
-        """Tell the connections that the pool closed that they are."""
-        closed = [one for one in self.connections if one.transport.is_closed]
-        self.connections = [one for one in self.connections if one not in closed]
-        for connection in closed:
-            connection.connectionLost(Failure(ConnectionDone()))
-
-    def lose(self, connection):
-        self.connections.remove(connection)
-        connection.connectionLost(Failure(ConnectionDone()))
-
-    def used(self, count=1):
-        """So many idle connections that have carried an exchange, the one that became idle first in front."""
-        receivers = [self.lease() for _ in range(count)]
-        while self.dials:
-            self.end_dial(0)
-        connections = [receiver.attempt for receiver in receivers]
-        for connection in connections:
-            self.now += 1
-            connection.dataReceived(OK)
-        return connections
-
-    def sweep(self, seconds):
-        self.now += seconds
-        self.pool.sweep(self.now)
-
-    def numbers(self, *names):
-        statistics = self.pool.statistics()
-        return tuple(statistics[name] for name in names)
 
 
 class LeaseTests(SynchronousTestCase):
@@ -389,117 +306,6 @@ class NetworkTests(SynchronousTestCase):
             world.transport.lease(receiver)
         world.network.pump()
         self.assertEqual([one.cause for one in receivers], ["connect-failed"] * 3)
-
-
-OPERATIONS = (
-    "lease", "lease", "lease", "lease fresh", "connect", "connect", "refuse", "answer", "answer", "answer and close",
-    "lose", "stop waiting", "give up", "sweep", "at once", "close",
-)  # fmt: skip
-
-
-class Life:
-    """A pool to which anything may happen; after each step it must be in order."""
-
-    def __init__(self, case, connections, waiting):
-        self.case = case
-        self.bench = Bench(connections=connections, waiting=waiting, idle=5.0)
-        self.receivers = []
-        self.fresh = set()
-        self.stopped = {}
-        self.is_closed = False
-        self.reused = 0
-
-    def waiting(self):
-        return [one for one in self.receivers if not (one.attempt or one.error or one in self.stopped)]
-
-    def busy(self):
-        return [
-            one for one in self.receivers
-            if one.attempt and not (one.is_ended or one.error or one in self.stopped)
-        ]  # fmt: skip
-
-    def idle(self):
-        lent = [one.attempt for one in self.busy()]
-        return [one for one in self.bench.connections if one not in lent]
-
-    def lease(self, fresh):
-        bench, idle = self.bench, self.idle()
-        receiver = RecordingReceiver(lambda attempt: self.leased(receiver, attempt))
-        self.receivers.append(receiver)
-        if fresh:
-            self.fresh.add(receiver)
-        bench.pool.lease(receiver, fresh)
-        if idle and not fresh:
-            self.case.assertIs(receiver.attempt, max(idle, key=lambda one: one.idle_since))
-
-    def leased(self, receiver, attempt):
-        self.reused += attempt.reused
-        self.case.assertFalse(attempt.reused and receiver in self.fresh)
-        self.case.assertNotIn(receiver, self.stopped)
-        attempt.start(b"GET", b"/", [], 0)
-
-    def step(self, operation, number):
-        def pick(choices):
-            return choices[number % len(choices)]
-
-        bench = self.bench
-        bench.now += 0.01
-        if operation.startswith("lease"):
-            self.lease(operation == "lease fresh")
-        elif operation in ("connect", "refuse") and bench.dials:
-            bench.end_dial(number % len(bench.dials), operation == "connect")
-        elif operation.startswith("answer") and self.busy():
-            pick(self.busy()).attempt.dataReceived(OK if operation == "answer" else LAST)
-        elif operation == "lose" and bench.connections:
-            bench.lose(pick(bench.connections))
-        elif operation == "stop waiting" and self.waiting():
-            receiver = pick(self.waiting())
-            self.stopped[receiver] = list(receiver.events)
-            bench.pool.cancel(receiver)
-        elif operation == "give up" and self.busy():
-            receiver = pick(self.busy())
-            self.stopped[receiver] = list(receiver.events)
-            receiver.attempt.cancel()
-        elif operation == "sweep":
-            bench.sweep(number)
-            self.case.assertFalse([one for one in self.idle() if one.idle_since <= bench.now - 5.0])
-        elif operation == "at once":
-            bench.at_once = pick((None, True, False))
-        elif operation == "close" and number == 0:
-            bench.pool.close()
-            self.is_closed = True
-        bench.tell_losses()
-        self.check()
-
-    def check(self):
-        case, bench, options = self.case, self.bench, self.bench.options
-        waiting, idle, dials = len(self.waiting()), len(self.idle()), len(bench.dials)
-        case.assertLessEqual(len(bench.connections) + dials, options.connections)
-        case.assertLessEqual(waiting - dials, options.waiting)
-        case.assertEqual([one.events for one in self.stopped], list(self.stopped.values()))
-        case.assertEqual(
-            bench.pool.statistics(),
-            {
-                "open": len(bench.connections),
-                "idle": idle,
-                "waiting": waiting,
-                "opened": bench.opened,
-                "reused": self.reused,
-            },
-        )
-        if waiting > dials and not self.is_closed:
-            # Nobody waits in a line while there is something to be had.
-            case.assertEqual((len(self.busy()) + dials, idle), (options.connections, 0))
-        if self.is_closed:
-            case.assertEqual(idle, 0)
-
-    def come_to_rest(self):
-        """Make and answer everything that is under way."""
-        bench = self.bench
-        bench.at_once = None
-        while bench.dials or self.busy():
-            self.step("connect", 0)
-            self.step("answer", 0)
 
 
 class LifeTests(SynchronousTestCase):
