@@ -150,8 +150,8 @@ class UpgradeTests(SynchronousTestCase):
             (b"Transfer-Encoding: chunked\r\n\r\n%b" % chunked, [(b"X-T", b"1")]),
         ):
             wire = (self.ASK % 1)[:-2] + framing + GET
-            for pieces in ([wire], [wire[:90], wire[90:]], [wire[i : i + 1] for i in range(len(wire))]):
-                reader = fed(*pieces)
+            for parts in ([wire], [wire[:90], wire[90:]], [wire[i : i + 1] for i in range(len(wire))]):
+                reader = fed(*parts)
                 self.assertIsNone(reader.error)
                 first, second = reader.ready
                 self.assertEqual((b"".join(first.chunks), first.trailers, first.complete), (inner, trailers, True))
