@@ -8,6 +8,7 @@ native connections, before Twisted sees it. Knows no pool and no receiver.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from typing import Protocol as Shape
 
@@ -18,7 +19,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from apigateway.errors import GatewayError
+from apigateway.errors import BAD_RESPONSE, GatewayError
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields
 
@@ -111,6 +112,11 @@ class TreqConnection(Protocol):
         if self._reader is not None and not self._read_head(self._reader, watcher, data):
             return
         self.inner.dataReceived(data)
+        if self.inner.state == "TRANSMITTING" and getattr(self.transport, "disconnecting", False):
+            # Twisted could not read the answer, and while it still sends the request it tells nobody.
+            watcher.head_refused(GatewayError(BAD_RESPONSE, "The answer is not HTTP."))
+            self.drop()
+            return
         if not self.keep and self.inner.state == "QUIESCENT":
             self.drop()
         watcher.segment_over()
@@ -140,7 +146,8 @@ class TreqConnection(Protocol):
         self.is_lost = True
         self.ended_cleanly = reason.check(ConnectionDone) is not None
         self._gone(self)
-        self.inner.connectionLost(reason)
+        with suppress(AttributeError):  # having given up on an answer in the middle of a request, Twisted stumbles here
+            self.inner.connectionLost(reason)
         if not self.ready.called:
             self.ready.errback(reason)
 

@@ -232,6 +232,15 @@ class TreqBadAnswers(SynchronousTestCase):
     def test_no_answer_at_all(self):
         self.assertEqual(self.cause_of(b"", Close()), "connection-lost")
 
+    def test_an_answer_that_breaks_off_into_nonsense_before_the_request_has_ended_is_told_at_once(self):
+        for length in (10, CHUNKED):
+            self.world = World()
+            self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), Stall())
+            receiver = self.world.ask(b"POST", length=length)
+            self.assertEqual(receiver.cause, "bad-response")
+            self.assertEqual(self.world.transport.statistics()["open"], 0)
+            self.assertEqual(self.world.service.open_connections, [])
+
     def test_a_service_that_closes_while_it_is_sent_a_body(self):
         self.world.service.script(Close())
         receiver = self.world.ask(b"POST", length=CHUNKED)
