@@ -71,10 +71,16 @@ class EagerConnector(tcp.Connector):
         return EagerClient(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted; who finds Twisted's default of 50 full waits a second."""
+
+
 def make_eager(port: IListeningPort) -> IListeningPort:
     """Let a listening port accept with eager transports, where it is a plain TCP one."""
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
         port.transport = EagerServer
+        if port.backlog < BACKLOG:
+            port.socket.listen(BACKLOG)
     return port
 
 

@@ -33,8 +33,14 @@ from apigateway.interfaces import IExchangeObserver
 from apigateway.routing.snapshot import Snapshot
 from apigateway.telemetry.telemetry import Telemetry
 
+_log = Logger(namespace="apigateway.gateway")
+
 SWEEP_S = 0.25
 """How often deadlines are looked at."""
+
+
+CUT_TURNS = 50
+"""How many hundredths of a second the ends of connections that were cut are awaited."""
 
 
 class Gateway(service.MultiService):
@@ -59,7 +65,6 @@ class Gateway(service.MultiService):
         self.ports: list[IListeningPort] = []
         self.stopping = False
         self._now = now
-        self._log = Logger(namespace="apigateway.gateway")
         around = Surroundings(reactor, now, random or Random(), dns_ttl_s=configuration.dns_ttl)
         self._identify = identity(configuration, around)
         self._assembly = Assembly(around, self._adapt)
@@ -123,7 +128,7 @@ class Gateway(service.MultiService):
 
     def _tell_ports(self) -> None:
         for port in self.ports:
-            self._log.info("listening on {address}", event="listening", address=_address(port.getHost()))
+            _log.info("listening on {address}", event="listening", address=_address(port.getHost()))
 
     def _open(self) -> None:
         if self.ports:
@@ -140,11 +145,14 @@ class Gateway(service.MultiService):
         self.ports.append(make_eager(port))
 
     def _sweep(self) -> None:
+        """No failure in one place may end the deadlines of all."""
         now = self._now()
-        self.site.sweep(now)
-        for one in self.snapshot.services.values():
-            one.sweep(now)
-        self._assembly.sweep(now)
+        sweeps = [self.site.sweep, *(one.sweep for one in self.snapshot.services.values()), self._assembly.sweep]
+        for sweep in sweeps:
+            try:
+                sweep(now)
+            except Exception:
+                _log.failure("a sweep failed")
 
     def stopService(self) -> Deferred[None]:
         """Stop in order: not ready, no new connections, the running exchanges' time, the rest is cut."""
@@ -153,7 +161,7 @@ class Gateway(service.MultiService):
     async def _stop(self) -> None:
         stop = self.configuration.stop
         self.stopping = True
-        self._log.info("stopping", event="stopping")
+        _log.info("stopping", event="stopping")
         if stop.accept:
             await deferLater(self.reactor, stop.accept)
         for port in self.ports:
@@ -164,6 +172,11 @@ class Gateway(service.MultiService):
         while self.site.channels and self._now() < until:
             await deferLater(self.reactor, min(SWEEP_S, 0.05))
         self.site.cut_all()
+        # Their ends, and so their records, come with the next turns of the reactor.
+        for _ in range(CUT_TURNS):
+            if not self.site.channels:
+                break
+            await deferLater(self.reactor, 0.01)
         for checker in self._checkers:
             checker.stop()
         self._assembly.close()
@@ -171,7 +184,7 @@ class Gateway(service.MultiService):
             self._sweeping.stop()
         self.telemetry.stop()
         await _done(super().stopService())
-        self._log.info("stopped", event="stopped")
+        _log.info("stopped", event="stopped")
 
 
 def _address(host: Any) -> str:
@@ -191,7 +204,10 @@ def _fan_out(first: IExchangeObserver, others: Sequence[IExchangeObserver]) -> C
     def tell(exchange: Exchange) -> None:
         first.exchange_ended(exchange)
         for other in others:
-            other.exchange_ended(exchange)
+            try:
+                other.exchange_ended(exchange)
+            except Exception:
+                _log.failure("an observer of exchanges failed")
 
     return tell
 

@@ -79,6 +79,7 @@ class IAttempt(Interface):
     """One try of an exchange at one target, on a connection on loan."""
 
     reused = Attribute("bool: the connection has carried an exchange before")
+    heard = Attribute("bool: something of an answer to this one has arrived")
 
     def start(method: bytes, target: bytes, fields: Fields, length: int) -> None:
         """Send the request head. `length` as `RequestHead.length`. Kept until `flush`."""

@@ -36,6 +36,8 @@ class Pages(Resource):
     """
 
     isLeaf = True
+    max_body = 4096
+    """None of them wants a body; a small one does no harm. Bytes."""
 
     def __init__(self, pages: Mapping[bytes, Page], check: Callable[[Any], None] = lambda request: None) -> None:
         super().__init__()

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from apigateway.downstream.site import GatewaySite
 
 NEVER = float("inf")
-PIPELINED = 16
-"""Requests that may wait behind the present one before the connection is read no further."""
 LINGER_S = 2.0
 """How long a client that has not finished its request may take to read why it was not served."""
 
@@ -87,6 +85,7 @@ class Http1Channel(Protocol):
             self._let_go(exchange)
             exchange.cause = exchange.cause or CLIENT_GONE
             self._end(exchange)
+        self._reader.ready.clear()  # the reader and its parser hold each other, and the collector comes late
 
     def _let_go(self, exchange: Exchange) -> None:
         upstream, exchange.upstream = exchange.upstream, None
@@ -177,7 +176,7 @@ class Http1Channel(Protocol):
         if message is None or exchange is None:
             return
         if not self._body_open or self._body_held:
-            self._read(not message.chunks and len(self._reader.ready) < PIPELINED)
+            self._read(not message.chunks and self._reader.has_room)
             return
         upstream = exchange.upstream
         if message.chunks and upstream is not None:
@@ -193,7 +192,7 @@ class Http1Channel(Protocol):
         else:
             self._await_body()
         if self._exchange is exchange:
-            self._read(not self._body_held and len(self._reader.ready) < PIPELINED)
+            self._read(not self._body_held and self._reader.has_room)
 
     def _await_body(self) -> None:
         """Give the client its time for the next piece of its body; how long it may leave the answer unread stands."""
@@ -203,6 +202,7 @@ class Http1Channel(Protocol):
             self.deadline = self._site.now() + self._site.limits.body_s if is_due else NEVER
 
     def _tell_body_end(self, exchange: Exchange, message: RequestMessage) -> None:
+        self._body_held = False
         self._await_body()
         if not self._body_told:
             self._body_told = True

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from apigateway.downstream.site import GatewaySite
 
 MAX_BODY = 10 * 1024 * 1024
-"""Stock Resources get the whole request body at once, so it is bounded, in bytes."""
+"""Stock Resources get the whole request body at once, so it is bounded, in bytes; a Resource can have `max_body`."""
 
 
 _log = Logger(namespace="apigateway.downstream")
@@ -107,9 +107,10 @@ class StockRequest:
         head = exchange.head
         exchange.upstream = self
         exchange.route = "stock"
-        exchange.max_body = MAX_BODY
-        if head.length > MAX_BODY:
-            raise GatewayError(BODY_TOO_LARGE, f"At most {MAX_BODY} bytes are taken here.")
+        if exchange.max_body is None:
+            exchange.max_body = MAX_BODY
+        if head.length > exchange.max_body:
+            raise self._too_large()
         self._request = request = _Request(self, False)
         request.exchange = exchange
         request.root = self._root
@@ -124,15 +125,18 @@ class StockRequest:
         else:
             self.body_end([])
 
+    def _too_large(self) -> GatewayError:
+        return GatewayError(BODY_TOO_LARGE, f"At most {self._exchange.max_body} bytes are taken here.")
+
     # The client's side: see `IUpstream`.
 
     def body(self, data: bytes) -> None:
         """See `IUpstream.body`."""
         exchange = self._exchange
         exchange.bytes_in += len(data)
-        if exchange.bytes_in > MAX_BODY:
+        if exchange.max_body is not None and exchange.bytes_in > exchange.max_body:
             self._over = True
-            exchange.fail(GatewayError(BODY_TOO_LARGE, f"At most {MAX_BODY} bytes are taken here."))
+            exchange.fail(self._too_large())
         elif self._request is not None:
             self._request.handleContentChunk(data)
 

@@ -33,6 +33,10 @@ def read_head(method: bytes, target: bytes, version: str, fields: Fields, keep_a
         raise GatewayError(BAD_REQUEST, "A request target has no fragment; encode '#' as %23.")
     if method in _NOT_SERVED:
         raise GatewayError(BAD_REQUEST, "This method is not served here.")
+    if b"connection" in special and len(plain) + len(special) < len(fields):
+        # What is for this hop alone must not be taken for the service's either (RFC 9110 §7.6.1).
+        named = connection_options(special[b"connection"]) - {b"host"}
+        fields = [field for field in fields if field[0].lower() not in named]
     head = RequestHead(method, target, minor, fields, plain, special)
     # "close" goes before "keep-alive" (RFC 9112 §9.3), which the parser does not see to on HTTP/1.0.
     head.keep_alive = keep_alive and (minor == 1 or b"close" not in connection_options(special.get(b"connection", b"")))

@@ -16,6 +16,9 @@ from apigateway.http.fields import Fields
 from apigateway.http.framing import read_head
 from apigateway.http.heads import CHUNKED, RequestHead
 
+PIPELINED = 16
+"""Requests that may wait behind the present one before the connection is read no further."""
+
 SEGMENT = 64 * 1024
 """The most bytes that one read from a socket brings; slack for what the parser keeps out of our sight."""
 
@@ -77,6 +80,12 @@ class RequestReader:
         self._message: RequestMessage | None = None
         # Bytes since the last piece that left the parser: an upper bound of what it holds.
         self._fed = self._segment = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be fed while the messages in `ready` wait: a few heads, and of their bodies nothing."""
+        ready = self.ready
+        return not ready or (len(ready) < PIPELINED and not ready[-1].chunks)
 
     def feed(self, data: bytes) -> None:
         """Read on. Never raises: look at `ready` and `error`."""

@@ -10,7 +10,7 @@ import re
 import httptools
 
 from apigateway.errors import BAD_RESPONSE, GatewayError
-from apigateway.http.fields import Fields
+from apigateway.http.fields import FRAMING, Fields
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 256
@@ -114,6 +114,8 @@ class ResponseReader:
                 raise GatewayError(BAD_RESPONSE, "The service answered with a status that is none.")
             if status == 101:
                 return
+            if any(name.lower() in FRAMING for name, _ in fields):
+                raise GatewayError(BAD_RESPONSE, "The service sent an interim answer that announces a body.")
             self.interim.append((status, fields))
             if len(self.interim) > MAX_FIELDS:
                 raise GatewayError(BAD_RESPONSE, "The service sent too many interim answers.")
@@ -145,8 +147,8 @@ class ResponseReader:
                     raise GatewayError(BAD_RESPONSE, "The service used a transfer coding other than 'chunked'.")
                 chunked = True
         if self.status in (204, 304):
-            if chunked:
-                self.keep_alive = False
+            if chunked or (self.length and self.status == 204):
+                self.keep_alive = False  # the body that is announced may follow, and would answer the next request
         elif self.length is None and not chunked:
             self.until_close = not self._is_head
             self.keep_alive = self.keep_alive and self._is_head

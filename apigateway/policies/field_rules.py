@@ -58,3 +58,11 @@ def encoded(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]
 def without(fields: Fields, names: frozenset[bytes]) -> Fields:
     """The fields with other names than these, which are in lower case."""
     return [field for field in fields if field[0].lower() not in names]
+
+
+def without_any_spelling(fields: Fields, names: frozenset[bytes]) -> Fields:
+    """As `without`, and `X_User` is `X-User`: services that see fields as CGI variables can't tell them apart.
+
+    `names` have dashes only.
+    """
+    return [field for field in fields if field[0].lower().replace(b"_", b"-") not in names]

@@ -143,7 +143,8 @@ def _counted_by(key: str) -> Callable[[Exchange], str]:
     field = name.lower().encode()
 
     def by_field(exchange: Exchange) -> str:
-        value = exchange.head.get(field)
+        # All of them: a service may well look at another one than the first.
+        value = b",".join(value.strip() for name, value in exchange.head.fields if name.lower() == field)
         if not value:
             return _by_client(exchange)
         if len(value) > LONGEST_VALUE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from apigateway.policies.field_rules import HeaderOptions, encoded, lower_names, without
+from apigateway.policies.field_rules import HeaderOptions, encoded, lower_names, without_any_spelling
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
@@ -15,13 +15,14 @@ def request_headers(options: HeaderOptions, tools: PolicyTools) -> Policy | None
     """Remove `remove_request`, replace or add `set_request`."""
     rules = options.headers
     added = encoded(rules.set_request)
-    removed = lower_names(rules.remove_request) | lower_names(name for name, _ in rules.set_request)
+    names = (*rules.remove_request, *(name for name, _ in rules.set_request))
+    removed = lower_names(name.replace("_", "-") for name in names)
     if not removed:
         return None
 
     def change(exchange: Exchange) -> None:
         # A new list: the head's own may be shared with others that look at the request.
-        fields = without(exchange.head.plain, removed)
+        fields = without_any_spelling(exchange.head.plain, removed)
         fields += added
         exchange.head.plain = fields
 

@@ -28,12 +28,15 @@ class Snapshot:
     def enter(self, exchange: Exchange) -> IResource | None:
         """Send an exchange on its way; returns the tree's root where a stock Resource in it must answer.
 
+        Such a Resource may say how large a body it takes: `max_body`, in bytes.
+
         Raises `GatewayError` where nothing answers.
         """
         exchange.snapshot = self
         path, ambiguities = read_path(exchange.head.path)
         stock, proxy = locate(self.resource, path)
         if stock is not None and not ambiguities:
+            exchange.max_body = getattr(stock, "max_body", None)
             return self.resource
         if proxy is None:
             raise no_match(exchange.head, ambiguities)

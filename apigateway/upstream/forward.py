@@ -163,7 +163,7 @@ class Forward:
         ):
             self._over(error, now)
             self._give_up(error)
-        elif attempt is not None and attempt.reused and not self._repeated and target is not None:
+        elif attempt and attempt.reused and not (attempt.heard or self._repeated) and target:
             # The service closed an idle connection just when it was taken: that is no failure of either.
             self._repeated = True
             permit, self._permit = self._permit, 0

@@ -37,7 +37,7 @@ class NativeConnection(Protocol):
         self._receiver: IAttemptReceiver | None = None
         self._out: list[bytes] = []
         self._chunked = self._request_sent = self._head_told = False
-        self._paused = self._blocked = self._closing = False
+        self._paused = self._blocked = self._closing = self.heard = False
         self.exchanges = 0
         self.idle_since = 0.0
 
@@ -69,7 +69,7 @@ class NativeConnection(Protocol):
     def start(self, method: bytes, target: bytes, fields: Fields, length: int) -> None:
         """See `IAttempt.start`."""
         self._reader.expect(method == b"HEAD")
-        self._head_told = False
+        self._head_told = self.heard = False
         self._chunked = length == CHUNKED
         self._request_sent = not length
         if self._chunked:
@@ -156,6 +156,7 @@ class NativeConnection(Protocol):
             if not self._closing:
                 self._cut()
             return
+        self.heard = True
         reader.feed(data)
         if reader.interim:
             for status, fields in reader.interim:

@@ -52,7 +52,7 @@ class TreqAttempt:
 
     __slots__ = (
         "_answer_body", "_connection", "_head", "_over", "_paused", "_reactor", "_receiver", "_request_body",
-        "_request_sent", "_response", "_starting", "reused",
+        "_request_sent", "_response", "_starting", "heard", "reused",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +60,7 @@ class TreqAttempt:
     ) -> None:
         connection.lend(self)
         self.reused = connection.exchanges > 1
+        self.heard = False
         self._reactor = reactor
         self._connection = connection
         self._over = over

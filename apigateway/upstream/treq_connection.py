@@ -25,7 +25,9 @@ from apigateway.interfaces import Fields
 
 
 class HeadWatcher(Shape):
-    """Whom a connection tells of the answer's head."""
+    """Whom a connection tells of the answer's head. `heard` turns True with the first byte of it."""
+
+    heard: bool
 
     def interim_read(self, status: int, fields: Fields) -> None:
         """An interim answer arrived."""
@@ -109,6 +111,7 @@ class TreqConnection(Protocol):
         if self.inner.state == "QUIESCENT" or watcher is None:
             self.drop()
             return
+        watcher.heard = True
         if self._reader is not None and not self._read_head(self._reader, watcher, data):
             return
         self.inner.dataReceived(data)

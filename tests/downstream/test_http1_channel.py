@@ -10,9 +10,10 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass
 
-from apigateway.downstream.http1_channel import LINGER_S, PIPELINED, Http1Channel
+from apigateway.downstream.http1_channel import LINGER_S, Http1Channel
 from apigateway.downstream.site import SiteLimits
 from apigateway.errors import BODY_TOO_LARGE, NO_ROUTE, GatewayError
+from apigateway.http.request_reader import PIPELINED
 from apigateway.interfaces import IDownstream
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.memory_transport import MemoryTransport
@@ -225,6 +226,15 @@ class PipeliningTests(ChannelCase):
         self.stand.network.pump()
         self.assertTrue(self.stand.is_reading)
         self.assertEqual(self.answered(client), [200] * (PIPELINED + 2))
+
+    def test_the_body_of_one_that_waits_is_not_gathered(self) -> None:
+        client = self.stand.client(ask())
+        self.stand.send(client, b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n" + MUCH[:1000])
+        self.assertFalse(self.stand.is_reading)
+        self.stand.does = take_body
+        self.stand.last.answer()
+        self.stand.network.pump()
+        self.assertTrue(self.stand.is_reading)
 
     def test_a_malformed_one_is_answered_after_those_before_it(self) -> None:
         client = self.stand.client(self.numbered(2) + b"nonsense\r\n\r\n" + ask(target="/never"))

@@ -70,7 +70,14 @@ class ReadingTests(SynchronousTestCase):
         for status in (b"204", b"304"):
             for framing in (b"", b"Content-Length: 3\r\n"):
                 reader = fed(b"HTTP/1.1 %b Nothing\r\n%b\r\n" % (status, framing))
-                self.assertTrue(reader.complete and reader.keep_alive, (status, framing))
+                self.assertTrue(reader.complete, (status, framing))
+                # A service that announces a body after 204 may send one, and it must answer nobody.
+                self.assertEqual(reader.keep_alive, status == b"304" or not framing, (status, framing))
+
+    def test_an_interim_answer_that_announces_a_body_is_refused(self) -> None:
+        for framing in (b"Content-Length: 3", b"Transfer-Encoding: chunked"):
+            reader = fed(b"HTTP/1.1 150 X\r\n%b\r\n\r\nabc" % framing)
+            self.assertEqual((reader.error.cause.code if reader.error else None, reader.chunks), ("bad-response", []))
 
     def test_the_answer_to_head_has_no_body_whatever_its_fields_say(self) -> None:
         for framing in (b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b""):

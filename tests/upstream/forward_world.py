@@ -27,6 +27,7 @@ class ScriptedAttempt:
     def __init__(self, receiver, reused):
         self.receiver = receiver
         self.reused = reused
+        self.heard = False
         self.written = []
         self.flushed = []
         self.is_paused = self.is_cancelled = self.is_over = False
