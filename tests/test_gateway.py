@@ -74,6 +74,44 @@ class ServingTests(GatewayTestCase):
         self.assertEqual((answer.status, json.loads(answer.body)["cause"]), (504, "response-timeout"))
 
 
+class FaultyObserver:
+    """Fails whenever it is told something."""
+
+    def exchange_ended(self, exchange: object) -> None:
+        raise ZeroDivisionError
+
+
+class FaultTests(SynchronousTestCase):
+    def test_an_observer_that_fails_costs_nobody_a_deadline(self) -> None:
+        network = MemoryNetwork()
+        shop = ScriptedService()
+        shop.does(Stall())
+        shop.listen(network.reactor, 9000)
+        configuration = parse_text(FILE, "test.yaml", {})
+        gateway = Gateway(configuration, network.reactor, network.now, observers=[FaultyObserver()])
+        gateway.startService()
+        for _ in range(2):
+            client = network.client(8000)
+            network.pump()
+            client.send(GET)
+            network.advance(31)
+            (answer,) = client.answers()
+            self.assertEqual(answer.status, 504)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_a_sweep_that_fails_is_logged_and_the_others_go_on(self) -> None:
+        network = MemoryNetwork()
+        gateway = Gateway(parse_text(FILE, "test.yaml", {}), network.reactor, network.now)
+        gateway.startService()
+
+        def fail(now: float) -> None:
+            raise ZeroDivisionError
+
+        self.patch(gateway.site, "sweep", fail)
+        network.advance(1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 4)
+
+
 class StoppingTests(GatewayTestCase):
     def test_a_gateway_without_clients_stops_when_it_takes_no_more_connections(self) -> None:
         stopped = self.gateway.stopService()

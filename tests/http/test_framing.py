@@ -127,6 +127,13 @@ class FramingTests(HeadCase):
         self.refused("expectation-failed", fields=[HOST, (b"Expect", b"200-ok")])
         self.refused("expectation-failed", version="1.0", fields=[(b"Expect", b"200-ok")])
 
+    def test_what_is_for_this_hop_only_is_not_taken_for_the_services(self) -> None:
+        fields = [HOST, (b"Connection", b"x-key, host"), (b"X-Key", b"k"), (b"Accept", b"*/*")]
+        head = read_head(b"GET", b"/", "1.1", fields, True)
+        self.assertIsNone(head.get(b"x-key"))
+        self.assertEqual(head.plain, [(b"Accept", b"*/*")])
+        self.assertEqual((head.get(b"host"), head.get(b"accept")), (HOST[1], b"*/*"))
+
     def test_a_wish_to_upgrade_changes_nothing_about_the_body(self) -> None:
         upgrade = (b"Upgrade", b"h2c")
         self.assertEqual(self.length(upgrade, (b"Content-Length", b"1")), 1)

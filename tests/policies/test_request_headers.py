@@ -16,6 +16,11 @@ class RequestHeaderTests(SynchronousTestCase):
         exchange = exchange_for(fields=[(b"cookie", b"a=b"), (b"Accept", b"*/*"), (b"COOKIE", b"c=d")])
         self.assertEqual(sent_on(Headers(remove_request=("Cookie",)), exchange), [(b"Accept", b"*/*")])
 
+    def test_underscores_make_no_other_name_for_services_that_read_cgi_variables(self) -> None:
+        exchange = exchange_for(fields=[(b"X_User", b"admin"), (b"x-role", b"admin"), (b"X_Role", b"admin")])
+        rules = Headers(remove_request=("X-User",), set_request=(("X-Role", "guest"),))
+        self.assertEqual(sent_on(rules, exchange), [(b"X-Role", b"guest")])
+
     def test_fields_are_replaced_all_at_once_or_added(self) -> None:
         exchange = exchange_for(fields=[(b"x-env", b"a"), (b"X-Env", b"b"), (b"Accept", b"*/*")])
         rules = Headers(set_request=(("X-Env", "live"), ("X-Name", "größe")))

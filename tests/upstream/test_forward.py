@@ -319,6 +319,15 @@ class TimeLimitTests(SynchronousTestCase):
         self.assertEqual((len(self.world.ended), self.world.ended[0].status), (1, 200))
 
 
+class HeardTests(SynchronousTestCase):
+    def test_a_reused_connection_that_dies_after_a_byte_of_an_answer_is_not_repeated(self):
+        world = World(reused=True)
+        client = world.forward("DELETE")
+        world.attempt.heard = True
+        world.attempt.fails(CONNECTION_LOST)
+        self.assertEqual((client.status, world.ended[0].attempts), (502, 1))
+
+
 class ClientGoneTests(SynchronousTestCase):
     def test_the_attempt_is_cut_at_once(self):
         world = World()
