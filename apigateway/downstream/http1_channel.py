@@ -112,7 +112,7 @@ class Http1Channel(Protocol):
         self.deadline = self._site.now() + LINGER_S
         self.transport.unregisterProducer()
         self._read(True)
-        self.transport.loseWriteConnection()
+        (self.transport.loseConnection if self.secure else self.transport.loseWriteConnection)()  # TLS has no halves
 
     # Requests.
 
