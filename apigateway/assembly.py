@@ -52,17 +52,12 @@ _log = Logger(namespace="apigateway.upstream")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the gateway finds around it: reactor, monotonic clock, randomness, and how names are resolved."""
+    """What the gateway finds around it: reactor, monotonic clock, randomness; how long names are remembered."""
 
     reactor: Any
     now: Callable[[], float]
     random: Random = field(default_factory=Random)
-    resolver: Resolver | None = None
     dns_ttl_s: float = 30.0
-
-    def resolve(self) -> Resolver:
-        """The resolver in use."""
-        return self.resolver or Resolver(reactor_lookup(self.reactor), self.now, self.dns_ttl_s)
 
 
 class Registry:
@@ -190,7 +185,7 @@ class Assembly:
         self.registry = registry or Registry()
         self._adapt = adapt
         self._components = components or default_components()
-        self._resolver = around.resolve()
+        self._resolver = Resolver(reactor_lookup(around.reactor), around.now, around.dns_ttl_s)
         self._health_pool = HTTPConnectionPool(around.reactor)
         self._probe = treq_probe(around.reactor, self._health_pool)
 

@@ -11,7 +11,6 @@ from typing import Any
 from twisted.application import service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -38,9 +37,11 @@ _log = Logger(namespace="apigateway.gateway")
 SWEEP_S = 0.25
 """How often deadlines are looked at."""
 
+LOOK_S = 0.01
+"""How often a stop looks whether clients' connections are left."""
 
-CUT_TURNS = 50
-"""How many hundredths of a second the ends of connections that were cut are awaited."""
+CUT_S = 0.5
+"""How long the ends of connections that were cut are awaited."""
 
 
 class Gateway(service.MultiService):
@@ -168,15 +169,10 @@ class Gateway(service.MultiService):
             await _done(port.stopListening())
         self.ports.clear()
         self.site.stop_accepting_requests()
-        until = self._now() + stop.drain
-        while self.site.channels and self._now() < until:
-            await deferLater(self.reactor, min(SWEEP_S, 0.05))
+        await self._channels_gone(stop.drain)
         self.site.cut_all()
         # Their ends, and so their records, come with the next turns of the reactor.
-        for _ in range(CUT_TURNS):
-            if not self.site.channels:
-                break
-            await deferLater(self.reactor, 0.01)
+        await self._channels_gone(CUT_S)
         for checker in self._checkers:
             checker.stop()
         self._assembly.close()
@@ -185,6 +181,11 @@ class Gateway(service.MultiService):
         self.telemetry.stop()
         await _done(super().stopService())
         _log.info("stopped", event="stopped")
+
+    async def _channels_gone(self, within_s: float) -> None:
+        until = self._now() + within_s
+        while self.site.channels and self._now() < until:
+            await deferLater(self.reactor, LOOK_S)
 
 
 def _address(host: Any) -> str:
@@ -220,6 +221,3 @@ def _site_limits(limits: LimitOptions) -> SiteLimits:
         keep_alive_s=limits.keep_alive,
         body_s=limits.body_timeout,
     )
-
-
-__all__ = ["CannotListenError", "Gateway"]

@@ -11,10 +11,12 @@ from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from apigateway.errors import CLIENT_GONE
 from apigateway.exchange import Exchange
+from apigateway.http.fields import FRAMING
 from apigateway.http.framing import read_head
 from apigateway.http.heads import RequestHead
 from apigateway.interfaces import Fields, IDownstream
@@ -22,11 +24,15 @@ from apigateway.interfaces import Fields, IDownstream
 PIECE = 64 * 1024
 
 
+def fields_of(headers: Headers) -> Fields:
+    """The fields of stock headers, one pair a value."""
+    return [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
+
+
 def head_of(request: Any) -> RequestHead:
     """The head of a stock request, under the same rules as our own. Raises `GatewayError`."""
-    fields = [(name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
     version = "1.0" if request.clientproto == b"HTTP/1.0" else "1.1"
-    kept = [field for field in fields if field[0].lower() not in (b"content-length", b"transfer-encoding")]
+    kept = [field for field in fields_of(request.requestHeaders) if field[0].lower() not in FRAMING]
     head = read_head(request.method, request.uri, version, kept, True)
     request.content.seek(0, 2)
     head.length = request.content.tell()
@@ -41,8 +47,8 @@ def exchange_for(request: Any, observe: Callable[[Exchange], None], now: Callabl
 
 def refused_exchange(request: Any, observe: Callable[[Exchange], None], now: Callable[[], float]) -> Exchange:
     """The exchange of a stock request for which `exchange_for` raised: good for nothing but `fail`."""
-    fields = [(name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
-    return _exchange(request, RequestHead(request.method, request.uri, 1, fields, [], {}), observe, now)
+    head = RequestHead(request.method, request.uri, 1, fields_of(request.requestHeaders), [], {})
+    return _exchange(request, head, observe, now)
 
 
 def _exchange(

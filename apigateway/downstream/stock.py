@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
+from apigateway.downstream.request_adapter import fields_of
 from apigateway.errors import BAD_REQUEST, BODY_TOO_LARGE, INTERNAL_ERROR, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
@@ -185,11 +186,10 @@ class StockRequest:
         if self._over:
             return
         headers.removeHeader(b"server")  # twisted.web sets it before the Resource is asked
-        pairs = [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
         length = headers.getRawHeaders(b"content-length")
         exchange.status = int(code)
         exchange.answered = now = self.site.now()
-        fields = [*response_fields(pairs), *exchange.extra, (b"X-Request-Id", exchange.request_id)]
+        fields = [*response_fields(fields_of(headers)), *exchange.extra, (b"X-Request-Id", exchange.request_id)]
         exchange.downstream.send_head(int(code), reason, with_date(fields, now), int(length[0]) if length else None)
 
     def write(self, data: bytes) -> None:

@@ -85,14 +85,21 @@ def sort_request_fields(fields: Fields) -> tuple[Fields, dict[bytes, bytes]]:
             special[kind] += b", " + field[1]
         elif kind:
             special[kind] = field[1]
-    connection = special.get(b"connection")
-    if connection is not None and connection.lower() not in _USUAL_CONNECTION:
-        named = connection_options(connection)
+    named = named_by(special.get(b"connection"))
+    if named:
         plain = [field for field in plain if field[0].lower() not in named]
     return plain, special
 
 
 _USUAL_CONNECTION = (b"keep-alive", b"close", b"upgrade")
+_NONE: frozenset[bytes] = frozenset()
+
+
+def named_by(connection: bytes | None) -> frozenset[bytes]:
+    """The lower-case names of the fields that a `Connection` field makes hop-by-hop; its usual values name none."""
+    if connection is None or connection.lower() in _USUAL_CONNECTION:
+        return _NONE
+    return connection_options(connection)
 
 
 def connection_options(value: bytes) -> frozenset[bytes]:
@@ -102,12 +109,15 @@ def connection_options(value: bytes) -> frozenset[bytes]:
 
 def response_fields(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
     """The fields of a response that are passed on: neither of this hop nor framing."""
-    kept = [field for field in fields if field[0].lower() not in _RESPONSE_DROP]
-    for name, value in fields:
-        if name.lower() == b"connection" and value.lower() not in _USUAL_CONNECTION:
-            named = connection_options(value)
-            kept = [field for field in kept if field[0].lower() not in named]
-    return kept
+    kept: Fields = []
+    named = _NONE
+    for field in fields:
+        name = field[0].lower()
+        if name not in _RESPONSE_DROP:
+            kept.append(field)
+        elif name == b"connection":
+            named |= named_by(field[1])
+    return [field for field in kept if field[0].lower() not in named] if named else kept
 
 
 # The exchange has one request id, and the gateway tells it.

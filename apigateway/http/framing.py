@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from apigateway.errors import BAD_REQUEST, EXPECTATION_FAILED, GatewayError
-from apigateway.http.fields import Fields, connection_options, sort_request_fields
+from apigateway.http.fields import Fields, connection_options, named_by, sort_request_fields
 from apigateway.http.heads import CHUNKED, RequestHead
 
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
@@ -33,9 +33,9 @@ def read_head(method: bytes, target: bytes, version: str, fields: Fields, keep_a
         raise GatewayError(BAD_REQUEST, "A request target has no fragment; encode '#' as %23.")
     if method in _NOT_SERVED:
         raise GatewayError(BAD_REQUEST, "This method is not served here.")
-    if b"connection" in special and len(plain) + len(special) < len(fields):
+    named = named_by(special.get(b"connection")) - special.keys()
+    if named:
         # What is for this hop alone must not be taken for the service's either (RFC 9110 §7.6.1).
-        named = connection_options(special[b"connection"]) - {b"host"}
         fields = [field for field in fields if field[0].lower() not in named]
     head = RequestHead(method, target, minor, fields, plain, special)
     # "close" goes before "keep-alive" (RFC 9112 §9.3), which the parser does not see to on HTTP/1.0.

@@ -6,31 +6,14 @@ Decides who gets which connection; making one is the dialer's work, speaking on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol as Shape
 
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from apigateway.errors import POOL_EXHAUSTED, GatewayError
+from apigateway.errors import GatewayError
 from apigateway.interfaces import IAttemptReceiver, ITransport
 from apigateway.upstream.native_connection import NativeConnection
-
-
-class PoolOptions(Shape):
-    """What a pool must know: see `Pool` of the configuration."""
-
-    @property
-    def connections(self) -> int:
-        """The most connections open at once."""
-
-    @property
-    def waiting(self) -> int:
-        """The most exchanges waiting for one."""
-
-    @property
-    def idle(self) -> float:
-        """Seconds until an unused connection is closed."""
-
+from apigateway.upstream.pool import PoolOptions, exhausted
 
 Dial = Callable[[Callable[[], Protocol], Callable[[GatewayError], None]], None]
 """Connect a new protocol, or call back with why not."""
@@ -71,17 +54,12 @@ class NativeTransport:
             # Those whose connection is being made stand in no line.
             self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
-            receiver.failed(self._exhausted())
+            receiver.failed(exhausted(self._options))
 
     def _lend(self, connection: NativeConnection, receiver: IAttemptReceiver) -> None:
         if connection.exchanges:
             self._reused += 1
         connection.lend(receiver)
-
-    def _exhausted(self) -> GatewayError:
-        return GatewayError(
-            POOL_EXHAUSTED, f"All {self._options.connections} connections to the service are busy.", retry_after_s=1
-        )
 
     def cancel(self, receiver: IAttemptReceiver) -> None:
         """See `ITransport.cancel`."""
@@ -172,7 +150,7 @@ class NativeTransport:
         for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
             # What the one before did may have helped this one.
             if self._waiting.pop(receiver, None) is not None:
-                receiver.failed(self._exhausted())
+                receiver.failed(exhausted(self._options))
 
     def close(self) -> None:
         """See `ITransport.close`."""

@@ -20,9 +20,8 @@ from twisted.web.client import BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from apigateway.errors import POOL_EXHAUSTED, GatewayError
 from apigateway.interfaces import IAttemptReceiver, ITransport
-from apigateway.upstream.native_transport import PoolOptions
+from apigateway.upstream.pool import PoolOptions, exhausted
 from apigateway.upstream.treq_attempt import TreqAttempt
 from apigateway.upstream.treq_connection import TreqConnection, TreqConnectionFactory
 from apigateway.upstream.treq_errors import connect_error
@@ -111,12 +110,7 @@ class TreqTransport:
         elif len(self._waiting) < self._options.waiting:
             self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
-            receiver.failed(self._exhausted())
-
-    def _exhausted(self) -> GatewayError:
-        return GatewayError(
-            POOL_EXHAUSTED, f"All {self._options.connections} connections to the service are busy.", retry_after_s=1
-        )
+            receiver.failed(exhausted(self._options))
 
     def cancel(self, receiver: IAttemptReceiver) -> None:
         """See `ITransport.cancel`."""
@@ -182,8 +176,9 @@ class TreqTransport:
     def sweep(self, now: float) -> None:
         """Tell whoever has waited too long; idle connections are closed by timers of the pool."""
         for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
-            del self._waiting[receiver]
-            receiver.failed(self._exhausted())
+            # What the one before did may have helped this one.
+            if self._waiting.pop(receiver, None) is not None:
+                receiver.failed(exhausted(self._options))
 
     def close(self) -> None:
         """See `ITransport.close`."""

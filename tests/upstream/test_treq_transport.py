@@ -171,6 +171,18 @@ class TreqWaitingLine(SynchronousTestCase):
         refused = self.world.ask()
         self.assertEqual((refused.cause, refused.error.retry_after_s), ("pool-exhausted", 1))
 
+    def test_a_refusal_by_the_sweep_may_end_the_waiting_of_another(self):
+        world = World(Pool(connections=1))
+        world.service.does(Stall())
+        world.ask()
+        first, second = RecordingReceiver(), RecordingReceiver()
+        first.failed = lambda error: world.transport.cancel(second)
+        world.transport.lease(first)
+        world.transport.lease(second)
+        world.network.advance(3)
+        world.transport.sweep(world.network.now())
+        self.assertEqual((second.events, world.transport.statistics()["waiting"]), ([], 0))
+
     def test_who_waits_too_long_is_refused_by_the_sweep(self):
         self.world.service.does(Stall())
         self.world.ask()
