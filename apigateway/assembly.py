@@ -23,7 +23,6 @@ from zope.interface.registry import Components
 
 from apigateway.config import model
 from apigateway.discovery.resolver import Resolver, reactor_lookup
-from apigateway.eager import connect_tcp
 from apigateway.exchange import Exchange
 from apigateway.http.answers import Answer
 from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IRateLimiter, ITransport
@@ -36,7 +35,7 @@ from apigateway.routing.snapshot import Snapshot
 from apigateway.routing.tree import Branch, mount
 from apigateway.stores.memory import MemoryRateLimiter
 from apigateway.upstream.breaker import CircuitBreaker
-from apigateway.upstream.dial import Dialer
+from apigateway.upstream.dial import ConnectTCP, Dialer
 from apigateway.upstream.health import HealthChecker, TargetHealth
 from apigateway.upstream.native_transport import NativeTransport
 from apigateway.upstream.plan import ForwardPlan
@@ -52,9 +51,10 @@ _log = Logger(namespace="apigateway.upstream")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the gateway finds around it: reactor, monotonic clock, randomness; how long names are remembered."""
+    """What the gateway finds around it: reactor, TCP, monotonic clock, randomness; how long names are remembered."""
 
     reactor: Any
+    connect: ConnectTCP
     now: Callable[[], float]
     random: Random = field(default_factory=Random)
     dns_ttl_s: float = 30.0
@@ -124,10 +124,15 @@ class LimitSpec:
 def _native(spec: TargetSpec) -> ITransport:
     parts = urlsplit(spec.url)
     around, timeouts = spec.around, spec.service.timeouts
-    connect = partial(connect_tcp, around.reactor)
     assert parts.hostname is not None
     dialer = Dialer(
-        parts.hostname, parts.port or 80, timeouts.connect, spec.resolver.resolve, connect, around.reactor, around.now
+        parts.hostname,
+        parts.port or 80,
+        timeouts.connect,
+        spec.resolver.resolve,
+        around.connect,
+        around.reactor,
+        around.now,
     )
     return NativeTransport(spec.service.pool, dialer, around.now, timeouts.pool)
 

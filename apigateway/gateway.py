@@ -24,12 +24,12 @@ from apigateway.config.model import Configuration
 from apigateway.config.model import Limits as LimitOptions
 from apigateway.downstream.request_adapter import exchange_for, refused_exchange
 from apigateway.downstream.site import GatewaySite, SiteLimits
-from apigateway.eager import make_eager
 from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
 from apigateway.interfaces import IExchangeObserver
 from apigateway.routing.snapshot import Snapshot
+from apigateway.sockets.transports import Sockets
 from apigateway.telemetry.telemetry import Telemetry
 
 _log = Logger(namespace="apigateway.gateway")
@@ -66,7 +66,8 @@ class Gateway(service.MultiService):
         self.ports: list[IListeningPort] = []
         self.stopping = False
         self._now = now
-        around = Surroundings(reactor, now, random or Random(), dns_ttl_s=configuration.dns_ttl)
+        self._sockets = Sockets(reactor)
+        around = Surroundings(reactor, self._sockets.connect, now, random or Random(), dns_ttl_s=configuration.dns_ttl)
         self._identify = identity(configuration, around)
         self._assembly = Assembly(around, self._adapt)
         self.telemetry = Telemetry(configuration.access_log, reactor, now)
@@ -143,7 +144,7 @@ class Gateway(service.MultiService):
                 failures[0].raiseException()
 
     def _listens(self, port: IListeningPort) -> None:
-        self.ports.append(make_eager(port))
+        self.ports.append(self._sockets.take(port))
 
     def _sweep(self) -> None:
         """No failure in one place may end the deadlines of all."""

@@ -26,7 +26,7 @@ ORDER = (
 GROUND = {"http", "exchange", "errors", "interfaces"}
 """What all may import. It imports nothing but itself."""
 
-OUTSIDE = {"__init__", "__main__", "command", "demo", "eager", "testing"}
+OUTSIDE = {"__init__", "__main__", "command", "demo", "sockets", "testing"}
 """Parts that stand beside the order, each with a rule of its own below."""
 
 MUST_NOT_IMPORT = {
@@ -39,9 +39,9 @@ MUST_NOT_IMPORT = {
     "upstream": ("apigateway.config", "apigateway.policies", "apigateway.routing", "apigateway.downstream"),
     "policies": ("apigateway.config", "apigateway.upstream", "apigateway.downstream", "twisted.internet.reactor"),
     "telemetry": ("apigateway.config", "apigateway.upstream", "apigateway.routing", "apigateway.policies"),
-    "demo": tuple(f"apigateway.{part}" for part in (*ORDER, *GROUND, "eager", "testing")),
-    "eager": tuple(f"apigateway.{part}" for part in (*ORDER, *GROUND)),
-    "command": tuple(f"apigateway.{part}" for part in (*ORDER, *GROUND, "eager") if part != "config"),
+    "demo": tuple(f"apigateway.{part}" for part in (*ORDER, *GROUND, "sockets", "testing")),
+    "sockets": tuple(f"apigateway.{part}" for part in (*ORDER, *GROUND)),
+    "command": tuple(f"apigateway.{part}" for part in (*ORDER, *GROUND, "sockets") if part != "config"),
 }  # fmt: skip
 
 MAY_IMPORT_DEMO = {"tap", "command", "demo"}
@@ -128,7 +128,7 @@ class ImportTests(SynchronousTestCase):
             part = part_of(module)
             if part in OUTSIDE:
                 continue
-            below = GROUND if part in GROUND else {*ORDER[ORDER.index(part) :], *GROUND, "eager"}
+            below = GROUND if part in GROUND else {*ORDER[ORDER.index(part) :], *GROUND, "sockets"}
             allowed = below | ({"demo", "__version__"} if part in ORDER else set())
             wrong += [f"{module}:{line} imports {name}" for name, line in own(tree) if name not in allowed]
         self.assertEqual(wrong, [])

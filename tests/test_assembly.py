@@ -35,7 +35,10 @@ services:
 class AssemblyTests(SynchronousTestCase):
     def setUp(self) -> None:
         network = MemoryNetwork()
-        self.assembly = Assembly(Surroundings(network.reactor, network.now, Random(1)), adapt=lambda request: None)
+        self.assembly = Assembly(
+            Surroundings(network.reactor, network.reactor.connectTCP, network.now, Random(1)),
+            adapt=lambda request: None,
+        )
         self.configuration = parse_text(FILE, "test.yaml", {})
         self.snapshot = self.make()
 

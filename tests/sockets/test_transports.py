@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from apigateway.eager import EagerClient, EagerServer, connect_tcp, make_eager
+from apigateway.sockets.transports import EagerClient, EagerServer, Sockets
 
 LARGE = bytes(range(256)) * 8 * 1024
 
@@ -65,9 +65,10 @@ class Given(ClientFactory[Protocol]):
 class EagerTests(TestCase):
     async def pair(self) -> tuple[Peer, Peer]:
         server, client = Peer(), Peer()
-        port = make_eager(reactor.listenTCP(0, Given(server), interface="127.0.0.1"))
+        sockets = Sockets(reactor)
+        port = sockets.take(reactor.listenTCP(0, Given(server), interface="127.0.0.1"))
         self.addCleanup(port.stopListening)
-        connect_tcp(reactor, "127.0.0.1", port.getHost().port, Given(client), 5)
+        sockets.connect("127.0.0.1", port.getHost().port, Given(client), 5)
         await server.made
         await client.made
         self.addCleanup(self.part, server, client)
@@ -144,11 +145,11 @@ class EagerTests(TestCase):
 class WhereTests(SynchronousTestCase):
     def test_reactors_of_tests_connect_in_their_own_way(self) -> None:
         memory = MemoryReactor()
-        connect_tcp(memory, "192.0.2.1", 80, Given(Peer()), 3)
+        Sockets(memory).connect("192.0.2.1", 80, Given(Peer()), 3)
         ((host, port, _, timeout, _),) = memory.tcpClients
         self.assertEqual((host, port, timeout), ("192.0.2.1", 80, 3))
 
     def test_ports_that_are_not_plain_tcp_stay_as_they_are(self) -> None:
         port = tcp.Port(0, Factory(), interface="127.0.0.1", reactor=reactor)
         port.transport = object
-        self.assertIs(make_eager(port).transport, object)
+        self.assertIs(Sockets(reactor).take(port).transport, object)
