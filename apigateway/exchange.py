@@ -12,6 +12,7 @@ from apigateway.errors import Cause, GatewayError
 from apigateway.http.answers import Answer
 from apigateway.http.dates import with_date
 from apigateway.http.heads import RequestHead
+from apigateway.http.lines import join_lines
 from apigateway.http.problems import problem
 
 if TYPE_CHECKING:
@@ -68,11 +69,9 @@ class Exchange:
         self.status = answer.status
         self.bytes_out = 0 if self.head.method == b"HEAD" else len(answer.body)
         downstream = self.downstream
-        fields = with_date([*answer.fields, *self.extra, (b"X-Request-Id", self.request_id)], self.started)
-        downstream.send_head(answer.status, answer.reason, fields, len(answer.body))
-        downstream.send_body(answer.body)
-        downstream.finish([])
-        downstream.flush()
+        lines = join_lines([*answer.fields, *self.extra, (b"X-Request-Id", self.request_id)])
+        length = len(answer.body)
+        downstream.send_whole(answer.status, answer.reason, with_date(lines, self.started), length, answer.body)
 
     def fail(self, error: GatewayError) -> None:
         """Answer with the problem, or cut an answer that has already begun."""

@@ -2,7 +2,8 @@
 
 An exchange sits between one `IDownstream` (its client's side) and one `IUpstream` (whatever answers it). A service
 answers through attempts: it leases an `IAttempt` from a target's `ITransport` and is told what happens as an
-`IAttemptReceiver`. Fields of HTTP heads are `list[tuple[bytes, bytes]]` everywhere, spelled and ordered as on the wire.
+`IAttemptReceiver`. Fields of HTTP heads are spelled and ordered as on the wire: as field lines (see `http.lines`) where
+they only pass through, as `list[tuple[bytes, bytes]]` where somebody looks at them.
 """
 
 from __future__ import annotations
@@ -40,8 +41,11 @@ class IDownstream(Interface):
     def resume_body() -> None:
         """Go on delivering the request body."""
 
-    def send_head(status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+    def send_head(status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """Send the head of the final answer, without framing fields: those follow from `length` (None: unknown)."""
+
+    def send_whole(status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        """Send a whole answer that is there at once: as `send_head`, `send_body`, `finish` and `flush`."""
 
     def send_body(data: bytes) -> None:
         """Send a piece of the answer's body. Ignored where the answer has no body (HEAD, 204, 304)."""
@@ -81,8 +85,8 @@ class IAttempt(Interface):
     reused = Attribute("bool: the connection has carried an exchange before")
     heard = Attribute("bool: something of an answer to this one has arrived")
 
-    def start(method: bytes, target: bytes, fields: Fields, length: int) -> None:
-        """Send the request head. `length` as `RequestHead.length`. Kept until `flush`."""
+    def start(method: bytes, target: bytes, lines: bytes, length: int) -> None:
+        """Send the request head. `length` as `RequestHead.length`. Kept until `flush` where a body follows."""
 
     def body(data: bytes) -> None:
         """Send a piece of the request body. Kept until `flush`."""
@@ -112,8 +116,11 @@ class IAttemptReceiver(Interface):
     def informational(status: int, fields: Fields) -> None:
         """An interim answer arrived (1xx, but neither 100 nor 101)."""
 
-    def head(status: int, reason: bytes, fields: Fields, length: int | None) -> None:
-        """The head of the final answer arrived; `length` None is not known beforehand."""
+    def head(status: int, reason: bytes, lines: bytes, length: int | None) -> None:
+        """The head of the final answer arrived, with the fields to pass on; `length` None is not known beforehand."""
+
+    def whole(status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        """A whole answer arrived at once, no failure of the target: as `head`, `data`, `end` and `flush`."""
 
     def data(data: bytes) -> None:
         """A piece of the answer's body arrived."""

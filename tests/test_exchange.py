@@ -52,7 +52,7 @@ class ExchangeTests(SynchronousTestCase):
     def test_a_failure_after_the_head_of_the_answer_cuts_it(self) -> None:
         exchange = self.exchange()
         exchange.status = 200
-        self.downstream.send_head(200, b"OK", [], 10)
+        self.downstream.send_head(200, b"OK", b"", 10)
         exchange.fail(GatewayError(CONNECTION_LOST))
         self.assertTrue(self.downstream.is_aborted)
         self.assertEqual((exchange.status, exchange.cause), (200, CONNECTION_LOST))

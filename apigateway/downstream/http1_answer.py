@@ -5,6 +5,8 @@ Framing: RFC 9112 §6; which answers have no body: RFC 9110 §6.4.1.
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import ITransport
+
 from apigateway.http.heads import RequestHead
 from apigateway.interfaces import Fields
 
@@ -18,14 +20,13 @@ class AnswerWriter:
     with the connection, `finished` that the answer is complete.
     """
 
-    __slots__ = ("keep_alive", "until_close", "finished", "_out", "_chunked", "_bodiless", "_minor", "_is_head",
-                 "_head_sent")  # fmt: skip
+    __slots__ = ("keep_alive", "until_close", "finished", "_out", "_chunked", "_bodiless", "_minor", "_head_sent")
 
     def __init__(self) -> None:
         self._out: list[bytes] = []
         self.keep_alive = True
         self.until_close = self.finished = False
-        self._chunked = self._bodiless = self._is_head = self._head_sent = False
+        self._chunked = self._bodiless = self._head_sent = False
         self._minor = 1
 
     def begin(self, head: RequestHead, complete: bool, closing: bool) -> None:
@@ -33,7 +34,7 @@ class AnswerWriter:
         self.keep_alive = head.keep_alive and not closing
         self.until_close = self.finished = self._chunked = self._head_sent = False
         self._minor = head.minor
-        self._bodiless = self._is_head = head.method == b"HEAD"
+        self._bodiless = head.method == b"HEAD"
 
     def close_after(self) -> None:
         """The connection ends with the present answer."""
@@ -50,7 +51,7 @@ class AnswerWriter:
             lines = b"".join(b"%b: %b\r\n" % field for field in fields)
             self._out.append(b"HTTP/1.1 %d \r\n%b\r\n" % (status, lines))
 
-    def add_head(self, status: int, reason: bytes, fields: Fields, length: int | None, close: bool) -> None:
+    def add_head(self, status: int, reason: bytes, lines: bytes, length: int | None, close: bool) -> None:
         """The head, with the framing that the client understands."""
         if close:
             self.keep_alive = False
@@ -62,9 +63,13 @@ class AnswerWriter:
         elif not self._minor:
             framing += b"Connection: keep-alive\r\n"
         self._head_sent = True
-        lines = b"\r\n".join(map(b": ".join, fields))
-        separator = b"\r\n" if lines else b""
-        self._out.append(b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (status, reason, lines, separator, framing))
+        self._out.append(b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, framing))
+
+    def ordinary(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> bytes:
+        """A whole answer that needs nothing but its head and its body; nothing, where it needs more than that."""
+        if not self.keep_alive or self._out or self._bodiless or not self._minor or status in _NO_BODY:
+            return b""
+        return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, reason, lines, length, body)
 
     def _framing(self, status: int, length: int | None) -> bytes:
         if status == 204:
@@ -94,6 +99,12 @@ class AnswerWriter:
         self.finished = True
         if self._chunked and not self._bodiless:
             self._out.append(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % field for field in trailers))
+
+    def write_to(self, transport: ITransport) -> None:
+        """Write all that has been added since the last time."""
+        data = self.take()
+        if data:
+            transport.write(data)
 
     def take(self) -> bytes:
         """All that has been added since the last call."""

@@ -101,18 +101,19 @@ class Http1Channel(Protocol):
 
     def _close(self) -> None:
         """Close when all that has been written is sent; the sweep cuts a client that does not take it."""
-        self._lingering = True
-        self.deadline = self._site.now() + self._site.limits.body_s
-        self.transport.unregisterProducer()
+        self._last_for(self._site.limits.body_s)
         self.transport.loseConnection()
 
     def _linger(self) -> None:
         """Close, but let a client that is still sending read the answer first (RFC 9112 §9.6)."""
-        self._lingering = True
-        self.deadline = self._site.now() + LINGER_S
-        self.transport.unregisterProducer()
+        self._last_for(LINGER_S)
         self._read(True)
         (self.transport.loseConnection if self.secure else self.transport.loseWriteConnection)()  # TLS has no halves
+
+    def _last_for(self, seconds: float) -> None:
+        self._lingering = True
+        self.deadline = self._site.now() + seconds
+        self.transport.unregisterProducer()
 
     # Requests.
 
@@ -151,23 +152,21 @@ class Http1Channel(Protocol):
 
     def _begin(self, message: RequestMessage) -> None:
         site, head = self._site, message.head
-        exchange = Exchange(head, self, self.peer, self.secure, site.now(), site.observe)
-        self._exchange = exchange
+        self._exchange = exchange = Exchange(head, self, self.peer, self.secure, site.now(), site.observe)
         self._message = message
         self._body_open = self._body_held = self._body_told = self._head_begun = False
         self.deadline = NEVER
         self._answer.begin(head, message.complete, site.stopping)
         site.begin(exchange)
-        if self._exchange is exchange:
+        if self._exchange is exchange and not (message.complete and self._reading and self._reader.is_quiet):
             self._deliver()
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer what can't be read as a request, and close."""
-        site = self._site
-        exchange = Exchange(self._reader.error_head, self, self.peer, self.secure, site.now(), site.observe)
-        self._exchange = exchange
+        site, head = self._site, self._reader.error_head
+        self._exchange = exchange = Exchange(head, self, self.peer, self.secure, site.now(), site.observe)
         self._message = None
-        self._answer.begin(exchange.head, False, True)
+        self._answer.begin(head, False, True)
         site.refuse(exchange, error)
 
     def _deliver(self) -> None:
@@ -268,38 +267,45 @@ class Http1Channel(Protocol):
     def stopProducing(self) -> None:
         """The connection is lost; `connectionLost` follows."""
 
-    # The exchange: see `IDownstream`.
+    # The exchange asks: see `IDownstream`.
 
     def send_continue(self) -> None:
-        """See `IDownstream.send_continue`."""
         message = self._message
         if message is not None and b"expect" in message.head.special and not (message.chunks or message.complete):
             self._answer.add_continue()
-            self._flush_answer()
+            self._answer.write_to(self.transport)
 
     def send_informational(self, status: int, fields: Fields) -> None:
-        """See `IDownstream.send_informational`."""
         self._answer.add_informational(status, fields)
 
     def open_body(self) -> None:
-        """See `IDownstream.open_body`."""
         self._body_open = True
         self._deliver()
 
     def pause_body(self) -> None:
-        """See `IDownstream.pause_body`."""
         self._body_held = True
         self._await_body()
         self._read(False)
 
     def resume_body(self) -> None:
-        """See `IDownstream.resume_body`."""
         self._body_held = False
         self._deliver()
 
-    def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
-        """See `IDownstream.send_head`."""
-        self._answer.add_head(status, reason, fields, length, close=self._leaves_body())
+    def send_head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
+        self._answer.add_head(status, reason, lines, length, close=self._leaves_body())
+
+    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        message, exchange = self._message, self._exchange
+        whole = self._answer.ordinary(status, reason, lines, length, body)
+        if whole and exchange is not None and message is not None and message.complete:
+            self.transport.write(whole)
+            self._end(exchange)
+            self._advance()
+        else:
+            self.send_head(status, reason, lines, length)
+            self.send_body(body)
+            self.finish([])
+            self.flush()
 
     def _leaves_body(self) -> bool:
         """The request body will not be read to its end."""
@@ -309,16 +315,14 @@ class Http1Channel(Protocol):
         return not self._body_open or exchange is None or exchange.cause is not None
 
     def send_body(self, data: bytes) -> None:
-        """See `IDownstream.send_body`."""
         self._answer.add_body(data)
 
     def finish(self, trailers: Fields) -> None:
-        """See `IDownstream.finish`."""
         self._answer.add_end(trailers)
 
     def flush(self) -> None:
         """See `IDownstream.flush`. With the end of the answer the next request's turn comes."""
-        self._flush_answer()
+        self._answer.write_to(self.transport)
         exchange = self._exchange
         if self._answer.finished and exchange is not None:
             message = self._message
@@ -332,15 +336,10 @@ class Http1Channel(Protocol):
             else:
                 self._close()
 
-    def _flush_answer(self) -> None:
-        data = self._answer.take()
-        if data:
-            self.transport.write(data)
-
     def abort(self) -> None:
         """See `IDownstream.abort`. It is reset only where its end would look like the end of the body."""
         exchange = self._exchange
-        self._flush_answer()
+        self._answer.write_to(self.transport)
         if exchange is not None:
             self._end(exchange)
         if self._answer.until_close:

@@ -19,6 +19,7 @@ from apigateway.exchange import Exchange
 from apigateway.http.fields import FRAMING
 from apigateway.http.framing import read_head
 from apigateway.http.heads import RequestHead
+from apigateway.http.lines import split_lines
 from apigateway.interfaces import Fields, IDownstream
 
 PIECE = 64 * 1024
@@ -111,7 +112,7 @@ class RequestDownstream:
             self._held = False
             self.open_body()
 
-    def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+    def send_head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """See `IDownstream.send_head`."""
         request = self._request
         self._head_waits = True
@@ -120,10 +121,17 @@ class RequestDownstream:
         request.defaultContentType = None
         for name in (b"server", b"date", b"content-type"):
             request.responseHeaders.removeHeader(name)
-        for name, value in fields:
+        for name, value in split_lines(lines):
             request.responseHeaders.addRawHeader(name, value)
         if length is not None and status not in (204, 304):
             request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % length])
+
+    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        """See `IDownstream.send_whole`."""
+        self.send_head(status, reason, lines, length)
+        self.send_body(body)
+        self.finish([])
+        self.flush()
 
     def send_body(self, data: bytes) -> None:
         """See `IDownstream.send_body`."""

@@ -23,6 +23,7 @@ from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
 from apigateway.http.fields import response_fields
 from apigateway.http.heads import CHUNKED
+from apigateway.http.lines import join_lines
 from apigateway.interfaces import Fields, IUpstream
 
 if TYPE_CHECKING:
@@ -189,8 +190,10 @@ class StockRequest:
         length = headers.getRawHeaders(b"content-length")
         exchange.status = int(code)
         exchange.answered = now = self.site.now()
-        fields = [*response_fields(fields_of(headers)), *exchange.extra, (b"X-Request-Id", exchange.request_id)]
-        exchange.downstream.send_head(int(code), reason, with_date(fields, now), int(length[0]) if length else None)
+        lines = join_lines(
+            [*response_fields(fields_of(headers)), *exchange.extra, (b"X-Request-Id", exchange.request_id)]
+        )
+        exchange.downstream.send_head(int(code), reason, with_date(lines, now), int(length[0]) if length else None)
 
     def write(self, data: bytes) -> None:
         """A piece of the body."""

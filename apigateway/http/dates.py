@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import formatdate
 
 _second = -1
@@ -18,10 +19,11 @@ def current_date(now: float) -> bytes:
     return _date
 
 
-def with_date(fields: list[tuple[bytes, bytes]], now: float) -> list[tuple[bytes, bytes]]:
-    """The same list; a date is added where it has none."""
-    for name, _ in fields:
-        if len(name) == 4 and name.lower() == b"date":
-            return fields
-    fields.append((b"Date", current_date(now)))
-    return fields
+def with_date(lines: bytes, now: float) -> bytes:
+    """Field lines with a date: their own, or the present one at the end."""
+    if b"\nDate: " in lines or _DATE.search(lines) is not None:
+        return lines
+    return b"%bDate: %b\r\n" % (lines, current_date(now))
+
+
+_DATE = re.compile(rb"(?:\A|\n)date:", re.IGNORECASE)

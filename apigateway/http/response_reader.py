@@ -1,4 +1,6 @@
-"""Reads responses from bytes: httptools does the parsing; which response belongs to which request is kept here.
+"""Reads responses from bytes: what nearly all look like is matched, httptools reads the others.
+
+Which response belongs to which request is kept here.
 
 Sans-I/O. What a reader has read is left in its attributes for the caller to take after each `feed`.
 """
@@ -10,11 +12,14 @@ import re
 import httptools
 
 from apigateway.errors import BAD_RESPONSE, GatewayError
-from apigateway.http.fields import FRAMING, Fields
+from apigateway.http.fields import FRAMING, Fields, response_fields
+from apigateway.http.lines import join_lines
+from apigateway.http.ordinary import match_response
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 256
 _SEGMENT = 64 * 1024
+_NO_BODY = frozenset((b"204", b"304"))
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -22,49 +27,99 @@ class ResponseReader:
     """The responses of one connection, one after the other; call `expect` before each.
 
     `interim` holds (status, fields) of 1xx answers. `status` is 0 until the final head is complete; then `reason`,
-    `fields`, `length` (None: unknown) and `keep_alive` are set. `chunks` is what came of the body. `complete` says
-    that the message is over, `until_close` that the end of the connection is its end, `excess` that more came than
-    was asked for. `error` is a `GatewayError`.
+    `lines` (the fields that are passed on), `length` (None: unknown) and `keep_alive` are set. `chunks` is what came
+    of the body. `is_whole` says that an ordinary answer came all at once, `complete` that the message is over,
+    `until_close` that the end of the connection is its end, `excess` that more came than was asked for. `error` is a
+    `GatewayError`.
     """
 
     __slots__ = (
-        "interim", "status", "reason", "fields", "length", "keep_alive", "chunks", "trailers", "complete",
-        "until_close", "excess", "error", "_is_head", "_parser", "_pending", "_pending_reason", "_fed", "_segment",
+        "interim", "status", "reason", "lines", "length", "keep_alive", "chunks", "trailers", "complete", "is_whole",
+        "until_close", "excess", "error", "_is_head", "_is_parsed", "_parser", "_pending", "_pending_reason", "_fed",
+        "_segment", "_left",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.error: GatewayError | None = None
         self.excess = False
+        self.interim: list[tuple[int, Fields]] = []
+        self.trailers: Fields = []
         self._parser: httptools.HttpResponseParser | None = None
-        self._fed = self._segment = 0
+        self._is_parsed = False
+        self._pending: Fields = []
+        self._pending_reason = b""
+        self._fed = self._segment = self._left = 0
         self.expect(is_head=False)
 
     def expect(self, is_head: bool) -> None:
         """Get ready for the response to the next request; one to HEAD has no body whatever it says."""
-        if self._parser is None:
-            self._parser = httptools.HttpResponseParser(self)
         self._is_head = is_head
-        self.interim: list[tuple[int, Fields]] = []
+        if self._is_parsed:
+            self.interim, self.trailers = [], []
+        self._is_parsed = False
         self.status = 0
-        self.reason = self._pending_reason = b""
-        self.fields: Fields = []
-        self._pending: Fields = []
+        self.reason = self.lines = b""
         self.length: int | None = None
         self.chunks: list[bytes] = []
-        self.trailers: Fields = []
-        self.complete = self.until_close = self.keep_alive = False
+        self.complete = self.is_whole = self.until_close = self.keep_alive = False
+
+    def _begin_parsing(self) -> None:
+        self._is_parsed = True
+        self._pending = []
+        self._pending_reason = b""
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         """Read on. Never raises: look at the attributes."""
         if self.error is not None:
             return
+        if self._left:
+            self._take_body(data)
+        elif self.complete:
+            self.excess = True
+        elif self._is_parsed or self._is_head or not self._take_ordinary(data):
+            self._parse(data)
+
+    def _take_ordinary(self, data: bytes) -> bool:
+        """Take an ordinary answer with a body of known length; the parser then never sees it."""
+        found = match_response(data, 0, MAX_HEAD_BYTES)
+        if found is None:
+            return False
+        status, reason, lines, more, length, rest, last = found.groups()
+        if more or rest or last:
+            lines = b"".join((lines, more or b"", rest, last or b""))
+        # There are up to five that are not among the lines.
+        if status in _NO_BODY or lines.count(b"\n") > MAX_FIELDS - 5:
+            return False
+        self.status = int(status)
+        self.reason = reason
+        self.lines = lines
+        self.length = self._left = int(length)
+        self.keep_alive = True
+        self._take_body(data[found.end() :])
+        self.is_whole = self.complete
+        return True
+
+    def _take_body(self, data: bytes) -> None:
+        left = self._left - len(data)
+        if left < 0:
+            # Empty lines after a message are not another one, as parsers have it (RFC 9112 §2.2).
+            self.excess = bool(data[left:].strip(b"\r\n"))
+            data = data[:left]
+            left = 0
+        if data:
+            self.chunks.append(data)
+        self._left = left
+        self.complete = not left
+
+    def _parse(self, data: bytes) -> None:
         self._segment = len(data)
         self._fed += self._segment
-        if self.complete or self._parser is None:
-            self.excess = True
-            return
+        if not self._is_parsed:
+            self._begin_parsing()
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(data)  # type: ignore[union-attr]  # `_begin_parsing` made it
         except httptools.HttpParserUpgrade:
             self.error = GatewayError(BAD_RESPONSE, "The service switched protocols without being asked to.")
         except httptools.HttpParserCallbackError as error:
@@ -124,21 +179,21 @@ class ResponseReader:
             raise GatewayError(BAD_RESPONSE, "The service answered with control bytes in its status line.")
         self.status = status
         self.reason = self._pending_reason
-        self.fields = fields
+        self.lines = join_lines(response_fields(fields))
         self._pending = self.trailers
         self.keep_alive = parser.should_keep_alive()  # type: ignore[union-attr]
-        self._read_framing(parser.get_http_version())  # type: ignore[union-attr]
+        self._read_framing(parser.get_http_version(), fields)  # type: ignore[union-attr]
         if self._is_head:
             self._parser = None
             self._pending = []
             self.complete = True
 
-    def _read_framing(self, version: str) -> None:
+    def _read_framing(self, version: str, fields: Fields) -> None:
         """RFC 9112 §6.3; only `chunked` is understood, and two framings are refused by the parser."""
         if version not in ("1.1", "1.0"):
             raise GatewayError(BAD_RESPONSE, "The service answered in a version that is not HTTP/1.1 or HTTP/1.0.")
         chunked = False
-        for name, value in self.fields:
+        for name, value in fields:
             size = len(name)
             if size == 14 and name.lower() == b"content-length":
                 self.length = int(value)

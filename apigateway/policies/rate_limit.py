@@ -80,7 +80,7 @@ def _one_window(rules: tuple[_Rule, ...], described: tuple[bytes, bytes], now: C
 
     def check(exchange: Exchange) -> None:
         admitted, remaining, wait = admit(key(exchange), now())
-        exchange.extra += (described, (b"RateLimit", left % (remaining, ceil(wait))))
+        exchange.extra += described, (b"RateLimit", left % (remaining, ceil(wait)))
         if not admitted:
             raise GatewayError(RATE_LIMITED, rule.refusal, retry_after_s=ceil(wait))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from apigateway.policies.field_rules import HeaderOptions, encoded, lower_names, without
+from apigateway.http.lines import join_lines, lines_named
+from apigateway.policies.field_rules import HeaderOptions, encoded, lower_names
 from apigateway.policies.policy import Policy, PolicyTools
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def response_headers(options: HeaderOptions, tools: PolicyTools) -> Policy | Non
     if not removed:
         return None
 
+    remove, added_lines = lines_named(removed).sub, join_lines(added)
+
     def change(exchange: Exchange, head: ResponseHead) -> None:
-        head.fields = fields = without(head.fields, removed)
-        fields += added
+        head.lines = remove(b"", head.lines) + added_lines
 
     return Policy("response-headers", on_response=change)

@@ -36,17 +36,19 @@ class ProxyResource(Resource):
     def begin(self, exchange: Exchange, ambiguities: frozenset[str]) -> None:
         """Send an exchange on its route. Raises `GatewayError` where none matches."""
         head = exchange.head
-        allowed: set[bytes] = set()
         node: ProxyResource | None = self
         while node is not None:
             for route in node.routes:
-                if route.matches(head):
-                    if route.takes(head):
-                        route.begin(exchange, ambiguities)
-                        return
-                    allowed |= route.methods
+                if (route.plain or route.matches(head)) and (head.method in route.methods or route.takes(head)):
+                    route.begin(exchange, ambiguities)
+                    return
             node = node.above
-        raise no_match(head, ambiguities, allowed)
+        raise no_match(head, ambiguities, self._allowed(head))
+
+    def _allowed(self, head: RequestHead) -> frozenset[bytes]:
+        """The methods of the routes that match but for the method."""
+        above = self.above._allowed(head) if self.above is not None else frozenset()
+        return above.union(*(route.methods for route in self.routes if route.matches(head)))
 
     # For a stock Site.
 

@@ -73,25 +73,27 @@ class Route:
         if ambiguities and not ambiguities <= self.allow_paths:
             raise ambiguous(ambiguities)
         exchange.service = self.service.name
-        self._run(exchange, 0)
+        self._run(exchange, self.on_request)
 
-    def _run(self, exchange: Exchange, first: int) -> None:
-        for index in range(first, len(self.on_request)):
-            verdict = self.on_request[index](exchange)
-            if verdict is None:
-                continue
-            if isinstance(verdict, Deferred):
-                verdict.addCallback(self._go_on, exchange, index + 1).addErrback(self._failed, exchange)
-            else:
-                exchange.answer(verdict)
-            return
+    def _run(self, exchange: Exchange, policies: tuple[RequestSide, ...]) -> None:
+        for number, policy in enumerate(policies, 1):
+            verdict = policy(exchange)
+            if verdict is not None:
+                self._heed(verdict, exchange, policies[number:])
+                return
         self.service.forward(exchange, self.plan)
 
-    def _go_on(self, verdict: Answer | None, exchange: Exchange, index: int) -> None:
+    def _heed(self, verdict: Any, exchange: Exchange, left: tuple[RequestSide, ...]) -> None:
+        if isinstance(verdict, Deferred):
+            verdict.addCallback(self._go_on, exchange, left).addErrback(self._failed, exchange)
+        else:
+            exchange.answer(verdict)
+
+    def _go_on(self, verdict: Answer | None, exchange: Exchange, left: tuple[RequestSide, ...]) -> None:
         if _is_over(exchange):
             return
         if verdict is None:
-            self._run(exchange, index)
+            self._run(exchange, left)
         else:
             exchange.answer(verdict)
 

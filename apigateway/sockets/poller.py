@@ -1,4 +1,4 @@
-"""One epoll for all transports, which the reactor sees as a single descriptor.
+"""One epoll for many transports, which the reactor sees as a single descriptor.
 
 Twisted's reactors run each event in a logging context of its own, and through several calls: measured, 7 µs for each
 read, where this takes half of one. To a transport a poller is its reactor: it has what transports ask of that one.
@@ -7,6 +7,7 @@ read, where this takes half of one. To a transport a poller is its reactor: it h
 from __future__ import annotations
 
 import select
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -16,6 +17,8 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from apigateway.sockets.outbox import Outbox
 
 MOST_EVENTS = 512
 """How many events are taken at once; the reactor's other work waits so long."""
@@ -29,23 +32,27 @@ Polled = Any
 
 @implementer(IReactorFDSet, IReadDescriptor)
 class Poller:
-    """Watches transports on behalf of a reactor, in which it shows only while there are any."""
+    """Watches transports on behalf of a reactor, in which it shows only while there are any.
 
-    def __init__(self, reactor: PosixReactorBase) -> None:
+    Just as long it has a descriptor of its own; where none is left, `addReader` and `addWriter` raise `OSError`.
+    """
+
+    def __init__(self, reactor: PosixReactorBase, outbox: Outbox) -> None:
         self._reactor = reactor
-        self._epoll = select.epoll()
-        self._transports: dict[int, Polled] = {}
-        self._events: dict[int, int] = {}
+        self._outbox = outbox
+        self._epoll: Any = None  # a `select.epoll` while there is a transport
+        self._readers: dict[int, Polled] = {}
+        self._writers: dict[int, Polled] = {}
         self._left: set[int] = set()
         self.callLater = reactor.callLater
         self.resolve = reactor.resolve
 
     def __repr__(self) -> str:
-        return f"<Poller {len(self._transports)} transports>"
+        return f"<Poller of {len(self._readers | self._writers)}>"
 
     def fileno(self) -> int:
         """See `IFileDescriptor.fileno`."""
-        return self._epoll.fileno()
+        return -1 if self._epoll is None else int(self._epoll.fileno())
 
     def logPrefix(self) -> str:
         """See `ILoggingContext.logPrefix`."""
@@ -55,94 +62,139 @@ class Poller:
 
     def addReader(self, reader: Polled) -> None:
         """See `IReactorFDSet.addReader`."""
-        self._watch(reader, select.EPOLLIN, 0)
+        self._add(reader, EPOLLIN, self._readers, self._writers)
 
     def addWriter(self, writer: Polled) -> None:
         """See `IReactorFDSet.addWriter`."""
-        self._watch(writer, select.EPOLLOUT, 0)
+        self._add(writer, EPOLLOUT, self._writers, self._readers)
 
     def removeReader(self, reader: Polled) -> None:
         """See `IReactorFDSet.removeReader`."""
-        self._watch(reader, 0, select.EPOLLIN)
+        self._remove(reader, self._readers, self._writers, EPOLLOUT)
 
     def removeWriter(self, writer: Polled) -> None:
         """See `IReactorFDSet.removeWriter`."""
-        self._watch(writer, 0, select.EPOLLOUT)
+        self._remove(writer, self._writers, self._readers, EPOLLIN)
 
     def removeAll(self) -> list[Polled]:
         """See `IReactorFDSet.removeAll`."""
-        transports = list(self._transports.values())
-        for transport in transports:
-            self._watch(transport, 0, select.EPOLLIN | select.EPOLLOUT)
-        return transports
+        watched = self._readers | self._writers
+        self._left.update(watched)
+        self._readers.clear()
+        self._writers.clear()
+        self._close()
+        return list(watched.values())
 
     def getReaders(self) -> list[Polled]:
         """See `IReactorFDSet.getReaders`."""
-        return self._waiting_for(select.EPOLLIN)
+        return list(self._readers.values())
 
     def getWriters(self) -> list[Polled]:
         """See `IReactorFDSet.getWriters`."""
-        return self._waiting_for(select.EPOLLOUT)
+        return list(self._writers.values())
 
-    def _waiting_for(self, event: int) -> list[Polled]:
-        return [self._transports[fd] for fd, events in self._events.items() if events & event]
-
-    def _watch(self, transport: Polled, more: int, fewer: int) -> None:
+    def _add(self, transport: Polled, event: int, to: dict[int, Polled], others: dict[int, Polled]) -> None:
         fd = transport.fileno()
-        before = self._events.get(fd, 0)
-        events = (before | more) & ~fewer
-        if events == before:
+        # Compared by identity: a socket that was closed behind its transport's back leaves its number to another one.
+        if to.get(fd) is transport:
             return
-        if not events:
-            self._forget(fd)
-        elif before:
-            self._epoll.modify(fd, events)
-            self._events[fd] = events
+        if others.get(fd) is transport:
+            self._epoll.modify(fd, EPOLLIN | EPOLLOUT)
         else:
-            self._epoll.register(fd, events)
-            if not self._transports:
-                self._reactor.addReader(self)
-            self._events[fd] = events
-            self._transports[fd] = transport
+            others.pop(fd, None)
+            self._register(fd, event)
+        to[fd] = transport
 
-    def _forget(self, fd: int) -> None:
-        self._epoll.unregister(fd)
-        del self._transports[fd], self._events[fd]
-        self._left.add(fd)
-        if not self._transports:
+    def _register(self, fd: int, event: int) -> None:
+        if self._epoll is None:
+            self._open()
+        try:
+            self._epoll.register(fd, event)
+        except BaseException:
+            self._close_if_unused()
+            raise
+
+    def _remove(self, transport: Polled, of: dict[int, Polled], others: dict[int, Polled], left: int) -> None:
+        fd = transport.fileno()
+        if of.get(fd) is not transport:
+            return
+        del of[fd]
+        try:
+            if fd in others:
+                self._epoll.modify(fd, left)
+            else:
+                self._epoll.unregister(fd)
+        except OSError:
+            pass  # closed behind our back, which the kernel knows
+        if fd not in others:
+            self._left.add(fd)
+            self._close_if_unused()
+
+    def _open(self) -> None:
+        self._epoll = select.epoll()
+        try:
+            self._reactor.addReader(self)
+        except BaseException:
+            self._epoll.close()
+            self._epoll = None
+            raise
+
+    def _close_if_unused(self) -> None:
+        if not self._readers and not self._writers:
+            self._close()
+
+    def _close(self) -> None:
+        if self._epoll is not None:
             self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
 
     # What the reactor asks of a descriptor.
 
     def doRead(self) -> None:
         """Some transports are ready."""
-        find = self._transports.get
+        reading = self._readers.get
         self._left.clear()
-        for fd, event in self._epoll.poll(0, MOST_EVENTS):
-            transport = find(fd)
-            if transport is None:
-                continue
-            try:
-                if event == select.EPOLLIN:
-                    why = transport.doRead()
-                    if why is not None:
-                        self._end(transport, why, is_read=True)
-                elif fd not in self._left:  # else it is for a socket that was closed a moment ago and had this number
-                    self._read_and_write(transport, event)
-            except BaseException as error:
-                self._failed(transport, error)
+        ready = self._epoll.poll(0, MOST_EVENTS)
+        self._outbox.is_open = True
+        for fd, event in ready:
+            if event == EPOLLIN:
+                transport = reading(fd)
+                if transport is not None:
+                    try:
+                        why = transport.doRead()
+                        if why is not None:
+                            self._end(transport, why, is_read=True)
+                    except BaseException as error:
+                        self._failed(transport, error)
+            elif fd not in self._left:  # else it is for a socket that was closed a moment ago and had this number
+                self._read_and_write(fd, event)
+        self._outbox.close()
 
-    def _read_and_write(self, transport: Polled, event: int) -> None:
-        why, is_read = None, True
-        if event & select.EPOLLIN:
-            why = transport.doRead()
-        elif event & (select.EPOLLHUP | select.EPOLLERR):
+    def _read_and_write(self, fd: int, event: int) -> None:
+        watched = self._readers if fd in self._readers else self._writers
+        transport = watched.get(fd)
+        if transport is None:
+            return
+        try:
+            why = self._read(transport, fd, event)
+            is_read = why is not None
+            if not is_read and event & EPOLLOUT and fd in self._writers and fd not in self._left:
+                why = transport.doWrite()
+            if why is not None:
+                self._end(transport, why, is_read)
+        except BaseException as error:
+            self._failed(transport, error)
+
+    def _read(self, transport: Polled, fd: int, event: int) -> BaseException | None:
+        reads = fd in self._readers
+        if event & EPOLLIN:
+            why: BaseException | None = transport.doRead() if reads else None
+            return why
+        if event & (EPOLLHUP | EPOLLERR):
             # As Twisted has it: to who still reads all has been given, and this is the end.
-            why = CONNECTION_DONE if self._events[transport.fileno()] & select.EPOLLIN else CONNECTION_LOST
-        if why is None and event & select.EPOLLOUT:
-            why, is_read = transport.doWrite(), False
-        if why is not None:
-            self._end(transport, why, is_read)
+            return CONNECTION_DONE if reads else CONNECTION_LOST
+        return None
 
     def _end(self, transport: Polled, why: BaseException, is_read: bool) -> None:
         self.removeReader(transport)
@@ -155,12 +207,20 @@ class Poller:
     def _failed(self, transport: Polled, error: BaseException) -> None:
         """Whatever a protocol raises costs its own connection only."""
         _log.failure("a connection failed unforeseen and is closed", failure=Failure(error))
-        try:
-            self._end(transport, error, is_read=False)
-        except BaseException:
-            _log.failure("a connection failed again while it was closed")
+        self.removeReader(transport)
+        self.removeWriter(transport)
+        self._lose(transport, Failure(error))
+
+    def _lose(self, transport: Polled, reason: Failure) -> None:
+        for _ in range(2):
+            try:
+                transport.connectionLost(reason)
+                return
+            except BaseException:
+                _log.failure("a connection failed while it was closed")
+                transport.producer = None  # it is told before the socket is closed, and may be what failed
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends, and every connection with it."""
         for transport in self.removeAll():
-            transport.connectionLost(reason)
+            self._lose(transport, reason)

@@ -60,11 +60,7 @@ def _apache_time(second: int) -> str:
 
 
 def _field(head: RequestHead, name: bytes) -> bytes:
-    size = len(name)
-    for key, value in head.fields:
-        if len(key) == size and key.lower() == name:
-            return value.strip()
-    return b""
+    return head.get(name) or b""
 
 
 def _path(head: RequestHead, rule: QueryRule) -> bytes:

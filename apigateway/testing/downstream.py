@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zope.interface import implementer
 
 from apigateway.errors import CLIENT_GONE
+from apigateway.http.lines import split_lines
 from apigateway.interfaces import IDownstream
 
 if TYPE_CHECKING:
@@ -113,10 +114,16 @@ class RecordingDownstream:
         self.is_paused = False
         self._pass_on()
 
-    def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+    def send_head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         assert not self._sent_head, "two final heads for one exchange"
         self._sent_head = True
-        self._unflushed.append(partial(self._record_head, status, reason, list(fields), length))
+        self._unflushed.append(partial(self._record_head, status, reason, split_lines(lines), length))
+
+    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        self.send_head(status, reason, lines, length)
+        self.send_body(body)
+        self.finish([])
+        self.flush()
 
     def send_body(self, data: bytes) -> None:
         assert self._sent_head, "a body before its head"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zope.interface import implementer
 
 from apigateway.errors import GatewayError
+from apigateway.http.lines import split_lines
 from apigateway.interfaces import IAttemptReceiver
 
 if TYPE_CHECKING:
@@ -73,11 +74,18 @@ class RecordingReceiver:
         self._told("informational")
         self.interim.append((status, list(fields)))
 
-    def head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+    def head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         assert self.attempt is not None, "an answer without a lease"
         assert not self.status, "two final heads for one attempt"
         self._told("head")
-        self.status, self.reason, self.fields, self.length = status, reason, list(fields), length
+        self.status, self.reason, self.fields, self.length = status, reason, split_lines(lines), length
+
+    def whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        self.head(status, reason, lines, length)
+        if body:
+            self.data(body)
+        self.end([])
+        self.flush()
 
     def data(self, data: bytes) -> None:
         assert self.status, "a body before its head"

@@ -19,12 +19,9 @@ from apigateway.errors import (
     RESPONSE_TIMEOUT,
     Cause,
     GatewayError,
-    Side,
 )
 from apigateway.exchange import Exchange
-from apigateway.http.dates import with_date
 from apigateway.http.fields import response_fields, trailer_fields
-from apigateway.http.heads import ResponseHead
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IUpstream
 from apigateway.upstream.fallback import can_fall_back, fall_back
 from apigateway.upstream.nobody import NOBODY
@@ -77,7 +74,8 @@ class Forward:
         service.active.add(self)
         # A fallback begins when another service has failed, which may have taken long.
         now = service.now() if exchange.fallback else exchange.started
-        service.budget.deposit(now)
+        if service.repeats:
+            service.budget.deposit(now)
         self._candidates = iter(service.candidates(now))
         if not self._lease_next(now):
             self._give_up(service.refusal(now))
@@ -88,7 +86,7 @@ class Forward:
         for target in self._candidates:
             permit = target.breaker.allows(now) if target.breaker is not None else 1
             if permit:
-                self._lease(target, permit, now, fresh=False)
+                self._lease(target, permit, now, False)
                 return True
         return False
 
@@ -113,7 +111,7 @@ class Forward:
         exchange, plan, target = self.exchange, self._plan, self._target
         assert target is not None
         head = exchange.head
-        attempt.start(head.method, plan.target(head), plan.request_fields(exchange, target.host), head.length)
+        attempt.start(head.method, plan.target(head), plan.request_lines(exchange, target.host), head.length)
         exchange.sent = now = self._service.now()
         self.overdue = RESPONSE_TIMEOUT
         if head.length:
@@ -122,10 +120,10 @@ class Forward:
             self._starting = True
             self._take_body()
             self._starting = False
+            if self._attempt is attempt:
+                attempt.flush()
         else:
             self.deadline = now + self._service.limits.response
-        if self._attempt is attempt:
-            attempt.flush()
 
     def _take_body(self) -> None:
         downstream = self.exchange.downstream
@@ -138,19 +136,10 @@ class Forward:
 
     def _over(self, error: GatewayError | None, now: float) -> None:
         """The attempt is over: the target's account of it is settled."""
-        target, permit = self._target, self._permit
+        target, self._target = self._target, None
         self._attempt = None
-        self._target = None
-        if target is None:
-            return
-        target.in_flight -= 1
-        if error is not None and error.cause.side is Side.TARGET:
-            target.failed(permit, now, error.cause.code)
-        elif permit and target.breaker is not None:
-            if error is None:
-                target.breaker.success(permit, now)
-            else:
-                target.breaker.cancelled(permit, now)
+        if target is not None:
+            target.over(self._permit, error, now)
 
     def failed(self, error: Exception) -> None:
         """See `IAttemptReceiver.failed`: try again where that is safe, or give up."""
@@ -176,7 +165,7 @@ class Forward:
     def _retry(self, error: GatewayError, now: float) -> None:
         """At another target, within the budget; otherwise the failure stands."""
         service = self._service
-        if self._retries_left and len(service.targets) > 1 and service.budget.withdraw(now):
+        if self._retries_left and service.repeats and service.budget.withdraw(now):
             self._retries_left -= 1
             if self._lease_next(now):
                 return
@@ -289,7 +278,7 @@ class Forward:
         if not self.exchange.status:
             self.exchange.downstream.send_informational(status, response_fields(fields))
 
-    def head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+    def head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """See `IAttemptReceiver.head`."""
         exchange = self.exchange
         exchange.answered = now = self._service.now()
@@ -304,9 +293,18 @@ class Forward:
         elif self._permit and self._target is not None and self._target.breaker is not None:
             self._settle_probe(now)
         exchange.status = status
-        answer = ResponseHead(status, reason, with_date(response_fields(fields), now), length)
-        self._plan.response_head(exchange, answer)
-        exchange.downstream.send_head(answer.status, answer.reason, answer.fields, answer.length)
+        exchange.downstream.send_head(*self._plan.answer(exchange, status, reason, lines, length, now))
+
+    def whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+        """See `IAttemptReceiver.whole`."""
+        exchange = self.exchange
+        exchange.answered = now = self._service.now()
+        exchange.status = status
+        exchange.bytes_out += len(body)
+        self._over(None, now)
+        self._leave()
+        status, reason, lines, _ = self._plan.answer(exchange, status, reason, lines, length, now)
+        exchange.downstream.send_whole(status, reason, lines, length, body)
 
     def _settle_failure(self, reason: str, now: float) -> None:
         if self._target is not None:

@@ -66,19 +66,19 @@ class NativeConnection(Protocol):
 
     # The attempt.
 
-    def start(self, method: bytes, target: bytes, fields: Fields, length: int) -> None:
+    def start(self, method: bytes, target: bytes, lines: bytes, length: int) -> None:
         """See `IAttempt.start`."""
         self._reader.expect(method == b"HEAD")
         self._head_told = self.heard = False
         self._chunked = length == CHUNKED
         self._request_sent = not length
-        if self._chunked:
-            end = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
-        elif length or method in _EXPECT_A_BODY:
-            end = b"\r\nContent-Length: %d\r\n\r\n" % length
-        else:
-            end = b"\r\n\r\n"
-        self._out.append(b"%b %b HTTP/1.1\r\n%b%b" % (method, target, b"\r\n".join(map(b": ".join, fields)), end))
+        if not length and method not in _EXPECT_A_BODY:
+            self.transport.write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines))
+            return
+        framing = b"Transfer-Encoding: chunked" if self._chunked else b"Content-Length: %d" % length
+        self._out.append(b"%b %b HTTP/1.1\r\n%b%b\r\n\r\n" % (method, target, lines, framing))
+        if not length:
+            self.flush()
 
     def body(self, data: bytes) -> None:
         """See `IAttempt.body`."""
@@ -158,20 +158,18 @@ class NativeConnection(Protocol):
             return
         self.heard = True
         reader.feed(data)
-        if reader.interim:
-            for status, fields in reader.interim:
-                if status != 100:
-                    receiver.informational(status, fields)
-            reader.interim = []
-            if self._receiver is None:
-                return
+        if reader.is_whole and not self._head_told and reader.status < 500:
+            self._whole(receiver)
+            return
+        if reader.interim and not self._tell_interim(receiver):
+            return
         if reader.error is not None and not self._head_told:
             # What is known to be broken is not begun.
             self._fail(reader.error)
             return
         if reader.status and not self._head_told:
             self._head_told = True
-            receiver.head(reader.status, reader.reason, reader.fields, reader.length)
+            receiver.head(reader.status, reader.reason, reader.lines, reader.length)
         if self._receiver is None:
             return
         if reader.chunks:
@@ -183,10 +181,30 @@ class NativeConnection(Protocol):
             self._complete(receiver)
         receiver.flush()
 
+    def _tell_interim(self, receiver: IAttemptReceiver) -> bool:
+        """False where the receiver has given up over it."""
+        interim, self._reader.interim = self._reader.interim, []
+        for status, fields in interim:
+            if status != 100:
+                receiver.informational(status, fields)
+        return self._receiver is not None
+
+    def _whole(self, receiver: IAttemptReceiver) -> None:
+        """All came at once, as it mostly does; back to the pool first, as in `_complete`."""
+        reader = self._reader
+        chunks, status, reason, lines, length = reader.chunks, reader.status, reader.reason, reader.lines, reader.length
+        self._give_back()
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        receiver.whole(status, reason, lines, length or 0, body)
+
     def _complete(self, receiver: IAttemptReceiver) -> None:
         """Go back to the pool before the receiver learns of the end: the next exchange may begin in there."""
+        trailers = self._reader.trailers
+        self._give_back()
+        receiver.end(trailers)
+
+    def _give_back(self) -> None:
         reader = self._reader
-        trailers = reader.trailers
         self._receiver = None
         if self._paused:
             self.resume()
@@ -199,7 +217,6 @@ class NativeConnection(Protocol):
             self.close()
         else:
             self._cut()
-        receiver.end(trailers)
 
     def _fail(self, error: GatewayError) -> None:
         receiver, self._receiver = self._receiver, None

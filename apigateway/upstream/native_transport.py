@@ -43,7 +43,9 @@ class NativeTransport:
     def lease(self, receiver: IAttemptReceiver, fresh: bool = False) -> None:
         """See `ITransport.lease`."""
         if self._idle and not fresh:
-            self._lend(self._idle.pop(), receiver)
+            connection = self._idle.pop()
+            self._reused += connection.exchanges > 0
+            connection.lend(receiver)
         elif self._has_room() or self._idle:
             if not self._has_room():
                 self._give_up(self._idle[0])
@@ -55,11 +57,6 @@ class NativeTransport:
             self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
             receiver.failed(exhausted(self._options))
-
-    def _lend(self, connection: NativeConnection, receiver: IAttemptReceiver) -> None:
-        if connection.exchanges:
-            self._reused += 1
-        connection.lend(receiver)
 
     def cancel(self, receiver: IAttemptReceiver) -> None:
         """See `ITransport.cancel`."""
@@ -113,7 +110,11 @@ class NativeTransport:
 
     def released(self, connection: NativeConnection) -> None:
         """An exchange is over and the connection can carry another."""
-        self._offer(connection)
+        if self._waiting or self._closed:
+            self._offer(connection)
+        else:
+            connection.idle_since = self._now()
+            self._idle.append(connection)
 
     def dropped(self, connection: NativeConnection) -> None:
         """The connection is closed, or is going to be."""
@@ -127,7 +128,8 @@ class NativeTransport:
     def _offer(self, connection: NativeConnection) -> None:
         receiver = self._next_waiting(not connection.exchanges) if self._waiting else None
         if receiver is not None:
-            self._lend(connection, receiver)
+            self._reused += connection.exchanges > 0
+            connection.lend(receiver)
         elif self._closed or len(self._waiting) > self._connecting:
             # Whoever is left in the line wants one that was never used, and there must be room for it.
             self._give_up(connection)

@@ -26,7 +26,10 @@ class Nobody:
     def resume_body(self) -> None:
         """There is no more of the request."""
 
-    def send_head(self, status: int, reason: bytes, fields: Fields, length: int | None) -> None:
+    def send_head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
+        """Nobody reads."""
+
+    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
         """Nobody reads."""
 
     def send_body(self, data: bytes) -> None:

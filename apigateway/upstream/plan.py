@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apigateway.exchange import Exchange
+from apigateway.http.dates import with_date
 from apigateway.http.heads import RequestHead, ResponseHead
+from apigateway.http.lines import join_lines
 from apigateway.http.paths import without_prefix
 from apigateway.interfaces import Fields
 
@@ -34,23 +36,32 @@ class ForwardPlan:
         """The request target for the service."""
         return without_prefix(head.target, self.strip) if self.strip else head.target
 
-    def request_fields(self, exchange: Exchange, host: bytes) -> Fields:
-        """The end-to-end fields of the request, and those that say where it has been."""
-        special = exchange.head.special
+    def request_lines(self, exchange: Exchange, host: bytes) -> bytes:
+        """The end-to-end fields of the request, and those that say where it has been, as field lines."""
+        head = exchange.head
+        special = head.special
         came_to = special.get(b"host", b"")
-        peer = exchange.peer.encode()
-        fields = [(b"Host", came_to if self.pass_host and came_to else host)]
-        fields += exchange.head.plain
+        if exchange.trusted or self.forwarded or b"te" in special:
+            more = join_lines(self._further_fields(exchange, came_to))
+        else:
+            scheme = b"https" if exchange.secure else b"http"
+            more = _FORWARDED % (exchange.peer.encode(), scheme, came_to)
+        via = b""
+        if self.via:
+            before = special.get(b"via")
+            via = _VIA_LINE if before is None else b"Via: %b, %b\r\n" % (before, VIA)
+        sent_host = came_to if self.pass_host and came_to else host
+        return b"Host: %b\r\n%b%bX-Request-Id: %b\r\n%b" % (sent_host, head.lines, more, exchange.request_id, via)
+
+    def _further_fields(self, exchange: Exchange, came_to: bytes) -> Fields:
+        fields: Fields = []
+        special, peer = exchange.head.special, exchange.peer.encode()
         if exchange.trusted:
             _add_from_trusted_peer(fields, exchange, peer)
         else:
             fields.append((b"X-Forwarded-For", peer))
             fields.append((b"X-Forwarded-Proto", b"https" if exchange.secure else b"http"))
             fields.append((b"X-Forwarded-Host", came_to))
-        fields.append((b"X-Request-Id", exchange.request_id))
-        if self.via:
-            via = special.get(b"via")
-            fields.append((b"Via", VIA if via is None else via + b", " + VIA))
         if self.forwarded:
             fields.append((b"Forwarded", _forwarded(exchange, peer, came_to)))
         if b"te" in special and b"trailers" in special[b"te"].lower():
@@ -58,15 +69,23 @@ class ForwardPlan:
             fields.append((b"Connection", b"TE"))
         return fields
 
-    def response_head(self, exchange: Exchange, head: ResponseHead) -> None:
-        """Let the policies change the head of an answer, and add what the gateway has to say."""
-        for change in self.on_response:
-            change(exchange, head)
-        fields = head.fields
-        fields += exchange.extra
-        fields.append((b"X-Request-Id", exchange.request_id))
-        if self.via:
-            fields.append((b"Via", VIA))
+    def answer(
+        self, exchange: Exchange, status: int, reason: bytes, lines: bytes, length: int | None, now: float
+    ) -> tuple[int, bytes, bytes, int | None]:
+        """The head of an answer as the client gets it: changed by the policies, with what the gateway has to say."""
+        lines = with_date(lines, now)
+        if self.on_response:
+            head = ResponseHead(status, reason, lines, length)
+            for change in self.on_response:
+                change(exchange, head)
+            status, reason, lines, length = head.status, head.reason, head.lines, head.length
+        via = _VIA_LINE if self.via else b""
+        more = join_lines(exchange.extra) if exchange.extra else b""
+        return status, reason, b"%b%bX-Request-Id: %b\r\n%b" % (lines, more, exchange.request_id, via), length
+
+
+_VIA_LINE = b"Via: %b\r\n" % VIA
+_FORWARDED = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
 
 
 def _add_from_trusted_peer(fields: Fields, exchange: Exchange, peer: bytes) -> None:

@@ -28,12 +28,13 @@ class TimeLimits:
 class Service:
     """A service as one snapshot has it; its targets outlive the snapshot.
 
-    `retries` is how many further attempts an exchange may have. `fallback` is an answer or another service for when
+    `retries` is how many further attempts an exchange may have, `repeats` whether there is another target for one.
+    `fallback` is an answer or another service for when
     this one fails. `finish_abandoned` lets requests run to their end though their client is gone.
     """
 
-    __slots__ = ("name", "targets", "limits", "budget", "retries", "fallback", "finish_abandoned", "now", "active",
-                 "_balance")  # fmt: skip
+    __slots__ = ("name", "targets", "limits", "budget", "retries", "repeats", "fallback", "finish_abandoned", "now",
+                 "active", "_balance")  # fmt: skip
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Service:
         self.limits = limits
         self.budget = budget
         self.retries = retries
+        self.repeats = retries > 0 and len(targets) > 1
         self.now = now
         self.finish_abandoned = finish_abandoned
         self.fallback: Answer | Service | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apigateway.errors import GatewayError, Side
 from apigateway.interfaces import ICircuitBreaker, ITransport
 from apigateway.upstream.health import TargetHealth
 
@@ -27,6 +28,17 @@ class Target:
         self.breaker = breaker
         self.health = health
         self.in_flight = self.attempts = self.failures = 0
+
+    def over(self, permit: int, error: GatewayError | None, now: float) -> None:
+        """An attempt is over; `permit` as in `failed`, `error` why it was not answered."""
+        self.in_flight -= 1
+        if error is not None and error.cause.side is Side.TARGET:
+            self.failed(permit, now, error.cause.code)
+        elif permit and self.breaker is not None:
+            if error is None:
+                self.breaker.success(permit, now)
+            else:
+                self.breaker.cancelled(permit, now)
 
     def failed(self, permit: int, now: float, reason: str) -> None:
         """An attempt failed by the target's fault; `permit` is its breaker's, 0 where that has been given back."""

@@ -18,6 +18,7 @@ from twisted.web.http import PotentialDataLoss
 from zope.interface import implementer
 
 from apigateway.errors import BAD_REQUEST, CONNECTION_LOST, GatewayError
+from apigateway.http.lines import split_lines
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver
 from apigateway.upstream.treq_connection import TreqConnection
@@ -66,7 +67,7 @@ class TreqAttempt:
         self._over = over
         self._receiver: IAttemptReceiver | None = receiver
         self._request_body: StreamedBody | None = None
-        self._head: tuple[int, bytes, Fields, int | None] | None = None
+        self._head: tuple[int, bytes, bytes, int | None] | None = None
         self._response: Any = None
         self._answer_body: _AnswerBody | None = None
         self._paused = self._starting = False
@@ -74,7 +75,7 @@ class TreqAttempt:
 
     # IAttempt.
 
-    def start(self, method: bytes, target: bytes, fields: Fields, length: int) -> None:
+    def start(self, method: bytes, target: bytes, lines: bytes, length: int) -> None:
         """See `IAttempt.start`. A failure in here is told a little later, as all others are."""
         connection = self._connection
         if connection.is_lost:
@@ -85,7 +86,7 @@ class TreqAttempt:
             self._request_sent = False
             self._request_body = StreamedBody(length, self._writable)
         connection.expect_answer()
-        agent = VerbatimAgent(self._reactor, connection.inner, method, target, fields, self._request_body)
+        agent = VerbatimAgent(self._reactor, connection.inner, method, target, split_lines(lines), self._request_body)
         self._starting = True
         answer = maybeDeferred(
             HTTPClient(agent).request, "GET", _NO_URL, allow_redirects=False, unbuffered=True, reactor=self._reactor
@@ -137,7 +138,7 @@ class TreqAttempt:
 
     def head_read(self, reader: ResponseReader) -> None:
         """Keep the head as it was on the wire until Twisted reports the answer."""
-        self._head = (reader.status, reader.reason, reader.fields, reader.length)
+        self._head = (reader.status, reader.reason, reader.lines, reader.length)
 
     def head_refused(self, error: GatewayError) -> None:
         """The head breaks a rule."""

@@ -14,6 +14,7 @@ from apigateway.downstream.site import GatewaySite, SiteLimits
 from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.answers import Answer, reason
+from apigateway.http.lines import join_lines
 from apigateway.interfaces import Fields, IUpstream
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.memory import MemoryNetwork
@@ -69,7 +70,7 @@ class Answering:
     def begin(self, status: int = 200, fields: Sequence[tuple[bytes, bytes]] = (), length: int | None = None) -> None:
         """Send the head of the answer."""
         self.exchange.status = status
-        self.downstream.send_head(status, reason(status), list(fields), length)
+        self.downstream.send_head(status, reason(status), join_lines(fields), length)
         self.downstream.flush()
 
     def send(self, data: bytes) -> None:

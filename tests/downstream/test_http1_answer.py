@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.http.heads import RequestHead
+from apigateway.http.lines import join_lines
 from tests.http.messages import Pairs, h11_response, plain_fields
 
 STATUSES = st.sampled_from((200, 201, 204, 206, 304, 404, 500, 599))
@@ -32,7 +33,7 @@ class WritingTests(SynchronousTestCase):
         self, head: RequestHead | None = None, status: int = 200, length: int | None = 3, closing: bool = False
     ) -> bytes:
         one = writer(head, closing)
-        one.add_head(status, b"R", [(b"X-a", b"1"), (b"x-A", b"2")], length, close=False)
+        one.add_head(status, b"R", b"X-a: 1\r\nx-A: 2\r\n", length, close=False)
         one.add_body(b"abc")
         one.add_end([])
         return one.take()
@@ -42,18 +43,18 @@ class WritingTests(SynchronousTestCase):
 
     def test_what_was_taken_is_not_given_again(self) -> None:
         one = writer()
-        one.add_head(200, b"", [], 0, close=False)
+        one.add_head(200, b"", b"", 0, close=False)
         self.assertTrue(one.take())
         self.assertEqual(one.take(), b"")
 
     def test_a_head_without_fields(self) -> None:
         one = writer()
-        one.add_head(204, b"", [], None, close=False)
+        one.add_head(204, b"", b"", None, close=False)
         self.assertEqual(one.take(), b"HTTP/1.1 204 \r\n\r\n")
 
     def test_an_unknown_length_is_told_in_chunks(self) -> None:
         one = writer()
-        one.add_head(200, b"", [], None, close=False)
+        one.add_head(200, b"", b"", None, close=False)
         for piece in (b"abc", b"", b"x" * 17):
             one.add_body(piece)
         one.add_end([(b"X-Sum", b"1")])
@@ -65,7 +66,7 @@ class WritingTests(SynchronousTestCase):
 
     def test_on_1_0_it_ends_with_the_connection(self) -> None:
         one = writer(asked(minor=0))
-        one.add_head(200, b"", [], None, close=False)
+        one.add_head(200, b"", b"", None, close=False)
         one.add_body(b"abc")
         one.add_end([(b"X-Sum", b"1")])
         self.assertEqual(one.take(), b"HTTP/1.1 200 \r\nConnection: close\r\n\r\nabc")
@@ -94,7 +95,7 @@ class WritingTests(SynchronousTestCase):
 
     def test_it_ends_where_the_rest_of_the_request_will_not_be_read(self) -> None:
         one = writer()
-        one.add_head(413, b"", [], 0, close=True)
+        one.add_head(413, b"", b"", 0, close=True)
         self.assertIn(b"Connection: close", one.take())
         self.assertFalse(one.keep_alive)
 
@@ -107,7 +108,7 @@ class WritingTests(SynchronousTestCase):
             one.add_continue()
             one.add_informational(103, [(b"Link", b"a")])
             self.assertEqual(one.take(), before)
-            one.add_head(200, b"", [], 0, close=False)
+            one.add_head(200, b"", b"", 0, close=False)
             one.take()
             one.add_continue()
             one.add_informational(103, [])
@@ -115,7 +116,7 @@ class WritingTests(SynchronousTestCase):
 
     def test_the_next_answer_begins_afresh(self) -> None:
         one = writer(asked(b"HEAD", minor=0, keep_alive=False))
-        one.add_head(200, b"", [], None, close=False)
+        one.add_head(200, b"", b"", None, close=False)
         one.add_end([])
         one.take()
         one.begin(asked(), True, False)
@@ -136,7 +137,7 @@ class ReadBackTests(SynchronousTestCase):
     ) -> None:  # fmt: skip
         one = writer(asked(method, minor, stays))
         body = b"".join(pieces)
-        one.add_head(status, b"Some reason", fields, len(body) if length_known else None, close=False)
+        one.add_head(status, b"Some reason", join_lines(fields), len(body) if length_known else None, close=False)
         for piece in pieces:
             one.add_body(piece)
         one.add_end(trailers)
@@ -156,7 +157,7 @@ class ReadBackTests(SynchronousTestCase):
         self, minor: int, stays: bool, status: int, length: int | None
     ) -> None:
         one = writer(asked(b"GET", minor, stays))
-        one.add_head(status, b"", [], length, close=False)
+        one.add_head(status, b"", b"", length, close=False)
         one.add_body(b"abc")
         one.add_end([])
         client = h11.Connection(h11.CLIENT)

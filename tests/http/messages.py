@@ -176,6 +176,11 @@ def h11_response(data: bytes, method: bytes = b"GET", at_end: bool = False) -> R
     return _gather(connection, data, at_end)
 
 
+def unordered(pairs: Pairs) -> Pairs:
+    """All fields of a head in one order, where `Host` and `Content-Length` may be told at another place than they had."""
+    return sorted(as_h11(pairs))
+
+
 def as_h11(pairs: Pairs) -> Pairs:
     """Fields in the way h11 tells them."""
     return [(name.lower(), value.strip(b" \t")) for name, value in pairs]

@@ -29,9 +29,11 @@ class DateTests(SynchronousTestCase):
         self.assertEqual(written, [b"date 1"] * 3 + [b"date 2"] * 2 + [b"date 3"])
 
     def test_an_answer_without_a_date_gets_one_at_its_end(self) -> None:
-        fields = dates.with_date([(b"A", b"b")], 0.0)
-        self.assertEqual([name for name, _ in fields], [b"A", b"Date"])
+        for lines in (b"", b"A: b\r\n", b"Update: x\r\nX-Date: y\r\nDate-X: z\r\nA: Date: x\r\n"):
+            dated = dates.with_date(lines, 0.0)
+            self.assertEqual(dated, lines + b"Date: " + dates.current_date(0.0) + b"\r\n")
 
     def test_an_answer_with_a_date_keeps_its_own(self) -> None:
         for name in (b"Date", b"dAtE"):
-            self.assertEqual(dates.with_date([(name, b"yesterday")], 0.0), [(name, b"yesterday")])
+            for lines in (b"%b: yesterday\r\n", b"A: b\r\n%b: yesterday\r\nC: d\r\n", b"%b:yesterday\r\n"):
+                self.assertEqual(dates.with_date(lines % name, 0.0), lines % name)

@@ -7,6 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.http.fields import response_fields
+from apigateway.http.lines import split_lines
 from apigateway.http.response_reader import MAX_FIELDS, MAX_HEAD_BYTES, ResponseReader
 from tests.http.messages import Reading, Wire, as_h11, cuts, h11_response, pieces, responses, spoiled
 
@@ -29,7 +31,7 @@ def body_of(reader: ResponseReader) -> bytes:
 def shown(reader: ResponseReader) -> tuple[object, ...]:
     """All that an answer says."""
     return (
-        reader.interim, reader.status, reader.reason, reader.fields, reader.length, reader.keep_alive, body_of(reader),
+        reader.interim, reader.status, reader.reason, reader.lines, reader.length, reader.keep_alive, body_of(reader),
         reader.complete, reader.trailers if reader.complete else [], reader.until_close, reader.error is None,
     )  # fmt: skip
 
@@ -42,7 +44,7 @@ class ReadingTests(SynchronousTestCase):
     def test_the_head_is_there_before_the_body(self) -> None:
         reader = fed(OK[:-3])
         self.assertEqual((reader.status, reader.reason, reader.length), (200, b"OK", 3))
-        self.assertEqual(reader.fields, [(b"Content-Length", b"3")])
+        self.assertEqual(reader.lines, b"")
         self.assertFalse(reader.complete)
         reader.feed(b"abc")
         self.assertEqual((body_of(reader), reader.complete, reader.keep_alive), (b"abc", True, True))
@@ -53,8 +55,29 @@ class ReadingTests(SynchronousTestCase):
         )
         self.assertEqual((body_of(reader), reader.length, reader.complete), (b"abcd", None, True))
         self.assertEqual(reader.trailers, [(b"X-Sum", b"4")])
-        self.assertEqual(reader.fields, [(b"Transfer-Encoding", b"chunked")])
+        self.assertEqual(reader.lines, b"")
         self.assertTrue(reader.keep_alive)
+
+    def test_the_fields_that_are_passed_on_keep_order_spelling_and_repetition(self) -> None:
+        passed = b"X-b: 1\r\nset-cookie: a=1\r\nSet-Cookie: b=2\r\nx-B: \xe9 :\r\nvia: 1.1 a\r\nE: \r\n"
+        for head in (
+            b"%bContent-Length: 0\r\n", b"Content-Length: 0\r\n%b", b"Connection: Keep-Alive\r\n%bcontent-length: 0\r\n",
+            b"content-length: 0\r\nconnection: keep-alive\r\nKeep-Alive: timeout=5\r\n%b",
+        ):  # fmt: skip
+            reader = fed(b"HTTP/1.1 200 OK\r\n" + head % passed + b"\r\n")
+            self.assertEqual((reader.lines, reader.complete, reader.keep_alive), (passed, True, True), head)
+
+    def test_what_is_for_this_hop_alone_is_not_passed_on(self) -> None:
+        hop = (b"Connection: x-mine", b"X-Mine: 1", b"keep-alive: timeout=5", b"Proxy-Connection: a", b"TE: trailers",
+               b"Proxy-Authenticate: Basic", b"uPGRADE: h2", b"X-Request-ID: theirs")  # fmt: skip
+        for framing in (b"Content-Length: 0", b"Transfer-Encoding: chunked"):
+            lines = b"".join(b"%b\r\n" % line for line in (b"A: b", *hop, framing, b"C: d"))
+            for data in ((lines,), [lines[at : at + 1] for at in range(len(lines))]):
+                reader = fed(b"HTTP/1.1 200 OK\r\n", *data, b"\r\n")
+                self.assertEqual((reader.lines, reader.error), (b"A: b\r\nC: d\r\n", None))
+            for line in hop[2:]:
+                reader = fed(b"HTTP/1.1 200 OK\r\nA: b\r\n%b\r\n%b\r\nC: d\r\n\r\n" % (framing, line))
+                self.assertEqual((reader.lines, reader.error), (b"A: b\r\nC: d\r\n", None), line)
 
     def test_a_body_without_framing_ends_with_the_connection(self) -> None:
         reader = fed(b"HTTP/1.1 200 OK\r\n\r\nabc", b"def")
@@ -94,7 +117,7 @@ class ReadingTests(SynchronousTestCase):
     def test_interim_answers_come_apart_from_the_final_one(self) -> None:
         reader = fed(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
         self.assertEqual(reader.interim, [(100, []), (103, [(b"Link", b"</a>")])])
-        self.assertEqual((reader.status, reader.fields), (200, [(b"Content-Length", b"3")]))
+        self.assertEqual((reader.status, reader.lines, reader.length), (200, b"", 3))
 
     def test_one_answer_after_the_other(self) -> None:
         reader = ResponseReader()
@@ -172,7 +195,7 @@ class RefusalTests(SynchronousTestCase):
             for split in ((OK + more,), (OK, more)):
                 reader = fed(*split)
                 self.assertEqual((reader.status, body_of(reader), reader.complete), (200, b"abc", True), more)
-                self.assertEqual(reader.fields, [(b"Content-Length", b"3")])
+                self.assertEqual((reader.lines, reader.length), (b"", 3))
                 self.assertTrue(reader.excess, more)
                 self.assertIsNone(reader.error)
 
@@ -242,8 +265,8 @@ class SplitTests(SynchronousTestCase):
         reader = fed(*pieces(wire.data, data.draw(cuts(len(wire.data)))))
         self.assertIsNone(reader.error)
         self.assertEqual((b"%d" % reader.status, reader.reason), wire.start)
-        fields = [(name, value.strip(b" \t")) for name, value in reader.fields if name.startswith(b"X-")]
-        self.assertEqual(fields, wire.fields)
+        fields = [(name, value.strip(b" \t")) for name, value in split_lines(reader.lines)]
+        self.assertEqual(fields, response_fields(wire.fields))
         self.assertEqual((body_of(reader), reader.complete, reader.excess), (wire.body, True, False))
         self.assertEqual([(name, value.strip(b" \t")) for name, value in reader.trailers], wire.trailers)
 
@@ -277,10 +300,10 @@ class DifferentialTests(SynchronousTestCase):
         if reader.error is not None or not (reader.complete or at_end) or reader.status >= 1000:
             return
         status = b"%d" % reader.status
-        ours = Reading((status, reader.reason, b""), as_h11(reader.fields), body_of(reader), as_h11(reader.trailers))
+        ours = Reading((status, reader.reason, b""), as_h11(split_lines(reader.lines)), body_of(reader), as_h11(reader.trailers))
         theirs = h11_response(self.before_h11(data), b"HEAD" if is_head else b"GET", at_end)
         assert theirs is not None
-        self.assertEqual(ours, theirs._replace(start=(*theirs.start[:2], b"")))
+        self.assertEqual(ours, theirs._replace(start=(*theirs.start[:2], b""), fields=response_fields(theirs.fields)))
 
     def before_h11(self, data: bytes) -> bytes:
         """h11 takes no empty lines before an answer; they are harmless."""

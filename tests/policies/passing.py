@@ -6,6 +6,7 @@ from apigateway.config import model
 from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.heads import ResponseHead
+from apigateway.http.lines import join_lines
 from apigateway.interfaces import Fields, IRateLimiter
 from apigateway.policies.catalogue import compile_policies
 from apigateway.policies.policy import Policy, PolicyTools, request_side, response_side
@@ -68,10 +69,10 @@ def _stops(verdict: object, exchange: Exchange) -> bool:
 
 
 def _answer(policies: tuple[Policy, ...], exchange: Exchange, fields: Fields) -> None:
-    head = ResponseHead(200, b"OK", fields, 0)
+    head = ResponseHead(200, b"OK", join_lines(fields), 0)
     for side in response_side(policies):
         side(exchange, head)
     downstream = exchange.downstream
-    downstream.send_head(head.status, head.reason, [*head.fields, *exchange.extra], head.length)
+    downstream.send_head(head.status, head.reason, head.lines + join_lines(exchange.extra), head.length)
     downstream.finish([])
     downstream.flush()

@@ -54,7 +54,7 @@ class RecordingDownstreamAnswers(SynchronousTestCase):
     def test_an_answer_shows_when_it_is_flushed_and_ends_the_exchange(self):
         downstream = self.downstream
         downstream.send_informational(103, [(b"Link", b"x")])
-        downstream.send_head(200, b"OK", [(b"X-A", b"1")], 4)
+        downstream.send_head(200, b"OK", b"X-A: 1\r\n", 4)
         downstream.send_body(b"bo")
         downstream.send_body(b"dy")
         downstream.finish([(b"X-T", b"2")])
@@ -79,7 +79,7 @@ class RecordingDownstreamAnswers(SynchronousTestCase):
         self.assertEqual((exchange.downstream.length, exchange.downstream.body), (8, b""))
 
     def test_aborting_shows_what_was_sent_before_and_ends_the_exchange(self):
-        self.downstream.send_head(200, b"OK", [], None)
+        self.downstream.send_head(200, b"OK", b"", None)
         self.downstream.send_body(b"half")
         self.exchange.status = 200
         self.exchange.fail(GatewayError(BAD_REQUEST))
@@ -88,7 +88,7 @@ class RecordingDownstreamAnswers(SynchronousTestCase):
 
     def test_a_client_that_left_sees_no_more_and_the_exchange_is_over(self):
         taking = Taking(self.exchange)
-        self.downstream.send_head(200, b"OK", [], None)
+        self.downstream.send_head(200, b"OK", b"", None)
         self.downstream.leave()
         self.downstream.flush()
         self.downstream.abort()
@@ -99,10 +99,10 @@ class RecordingDownstreamAnswers(SynchronousTestCase):
         for calls in (
             lambda d: d.send_body(b"x"),
             lambda d: d.finish([]),
-            lambda d: (d.send_head(200, b"", [], 0), d.send_head(200, b"", [], 0)),
-            lambda d: (d.send_head(200, b"", [], 0), d.send_informational(103, [])),
-            lambda d: (d.send_head(200, b"", [], 0), d.finish([]), d.send_body(b"x")),
-            lambda d: (d.send_head(200, b"", [], 0), d.finish([]), d.finish([])),
+            lambda d: (d.send_head(200, b"", b"", 0), d.send_head(200, b"", b"", 0)),
+            lambda d: (d.send_head(200, b"", b"", 0), d.send_informational(103, [])),
+            lambda d: (d.send_head(200, b"", b"", 0), d.finish([]), d.send_body(b"x")),
+            lambda d: (d.send_head(200, b"", b"", 0), d.finish([]), d.finish([])),
             lambda d: (d.open_body(), d.open_body()),
         ):
             self.assertRaises(AssertionError, calls, RecordingDownstream())

@@ -24,7 +24,7 @@ class RecordingReceiverTests(SynchronousTestCase):
         receiver.writable(False)
         receiver.writable(True)
         receiver.informational(103, [(b"Link", b"x")])
-        receiver.head(200, b"OK", [(b"X-A", b"1")], None)
+        receiver.head(200, b"OK", b"X-A: 1\r\n", None)
         self.assertEqual(repr(receiver), "<RecordingReceiver running 200 body=0>")
         receiver.data(b"a")
         receiver.data(b"b")
@@ -50,12 +50,12 @@ class RecordingReceiverTests(SynchronousTestCase):
     def test_what_a_transport_must_not_tell_is_refused(self):
         for calls in (
             lambda r: (r.leased(ATTEMPT), r.leased(ATTEMPT)),
-            lambda r: r.head(200, b"", [], 0),
+            lambda r: r.head(200, b"", b"", 0),
             lambda r: (r.leased(ATTEMPT), r.data(b"x")),
             lambda r: (r.leased(ATTEMPT), r.end([])),
-            lambda r: (r.leased(ATTEMPT), r.head(200, b"", [], 0), r.head(200, b"", [], 0)),
-            lambda r: (r.leased(ATTEMPT), r.head(200, b"", [], 0), r.informational(103, [])),
-            lambda r: (r.leased(ATTEMPT), r.head(200, b"", [], 0), r.end([]), r.data(b"x")),
+            lambda r: (r.leased(ATTEMPT), r.head(200, b"", b"", 0), r.head(200, b"", b"", 0)),
+            lambda r: (r.leased(ATTEMPT), r.head(200, b"", b"", 0), r.informational(103, [])),
+            lambda r: (r.leased(ATTEMPT), r.head(200, b"", b"", 0), r.end([]), r.data(b"x")),
             lambda r: (r.failed(GatewayError(CONNECTION_LOST)), r.leased(ATTEMPT)),
             lambda r: r.failed(ValueError("raw")),
         ):

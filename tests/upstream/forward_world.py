@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from apigateway.errors import GatewayError
+from apigateway.http.lines import join_lines, split_lines
 from apigateway.interfaces import IAttempt, ICircuitBreaker, ITransport
 from apigateway.testing.exchanges import exchange_for
 from apigateway.upstream.health import TargetHealth
@@ -21,7 +22,7 @@ LIMITS = TimeLimits(connection=7.0, response=30.0, idle=60.0)
 class ScriptedAttempt:
     """Keeps what it is asked to send; the test plays the target by calling its receiver.
 
-    `written` are the calls in their order, `flushed` those of them that a flush let out.
+    `written` are the calls in their order, `flushed` those of them that were let out: by a flush, or at once.
     """
 
     def __init__(self, receiver, reused):
@@ -32,9 +33,11 @@ class ScriptedAttempt:
         self.flushed = []
         self.is_paused = self.is_cancelled = self.is_over = False
 
-    def start(self, method, target, fields, length):
-        self.head = (method, target, fields, length)
+    def start(self, method, target, lines, length):
+        self.head = (method, target, split_lines(lines), length)
         self._write("head")
+        if not length:
+            self.flush()
 
     def body(self, data):
         self._write(data)
@@ -67,7 +70,7 @@ class ScriptedAttempt:
     def answers(self, status=200, fields=(), body=b"", trailers=()):
         """A whole answer in one batch."""
         receiver = self.receiver
-        receiver.head(status, b"Fine", list(fields), len(body))
+        receiver.head(status, b"Fine", join_lines(fields), len(body))
         if body and not self.is_cancelled:
             receiver.data(body)
         if not self.is_cancelled:
@@ -77,7 +80,7 @@ class ScriptedAttempt:
 
     def begins(self, status=200, fields=(), length=None):
         """The head of an answer."""
-        self.receiver.head(status, b"Fine", list(fields), length)
+        self.receiver.head(status, b"Fine", join_lines(fields), length)
         if not self.is_cancelled:
             self.receiver.flush()
 

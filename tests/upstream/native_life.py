@@ -50,7 +50,7 @@ class Life:
         self.reused += attempt.reused
         self.case.assertFalse(attempt.reused and receiver in self.fresh)
         self.case.assertNotIn(receiver, self.stopped)
-        attempt.start(b"GET", b"/", [], 0)
+        attempt.start(b"GET", b"/", b"", 0)
 
     def step(self, operation, number):
         def pick(choices):

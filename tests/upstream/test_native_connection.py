@@ -20,6 +20,7 @@ from apigateway.upstream.native_connection import NativeConnection
 from tests.upstream.native_world import HOST, World, starting
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+IN_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 BEFORE = "The service closed the connection before it answered."
 AMID = "The service closed the connection in the middle of its answer."
 
@@ -386,7 +387,8 @@ class CancelTests(SynchronousTestCase):
 
     def test_what_was_kept_is_not_sent(self):
         attempt = self.bench.lend(RecordingReceiver()).attempt
-        attempt.start(b"GET", b"/", HOST, 0)
+        attempt.start(b"PUT", b"/", HOST, 1)
+        attempt.body(b"1")
         attempt.cancel()
         attempt.flush()
         self.assertEqual(self.bench.writes, [])
@@ -408,9 +410,9 @@ class CancelTests(SynchronousTestCase):
         raw = b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK
         self.assertEqual(self.cancelled_in("informational", raw), ["leased", "informational"])
         self.bench = Bench()
-        self.assertEqual(self.cancelled_in("head", OK), ["leased", "head"])
+        self.assertEqual(self.cancelled_in("head", IN_CHUNKS), ["leased", "head"])
         self.bench = Bench()
-        self.assertEqual(self.cancelled_in("data", OK), ["leased", "head", "data"])
+        self.assertEqual(self.cancelled_in("data", IN_CHUNKS), ["leased", "head", "data"])
         self.assertTrue(self.bench.transport.disconnected)
 
 
@@ -438,7 +440,7 @@ class BackPressureTests(SynchronousTestCase):
             receiver.attempt.pause()
 
         receiver.data = data
-        self.world.service.answers(body=b"ok")
+        self.world.service.does(Respond(IN_CHUNKS))
         self.world.transport.lease(receiver)
         self.world.network.pump()
         self.assertTrue(receiver.is_ended)

@@ -254,7 +254,7 @@ class TreqOverSockets(TestCase):
         body = bytes(range(256)) * 4096
 
         def send(attempt):
-            attempt.start(b"POST", b"/", [(b"Host", b"echo")], len(body))
+            attempt.start(b"POST", b"/", b"Host: echo\r\n", len(body))
             attempt.body(body)
             attempt.body_end([])
             attempt.flush()

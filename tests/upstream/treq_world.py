@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from apigateway.config.model import Pool
+from apigateway.http.lines import join_lines
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.upstream.treq_transport import TreqTransport
 
-HOST = [(b"Host", b"shop")]
+HOST = b"Host: shop\r\n"
 
 
 def starting(method=b"GET", target=b"/", fields=(), length=0):
     """A receiver that starts its attempt as soon as it is leased."""
 
     def start(attempt):
-        attempt.start(method, target, [*HOST, *fields], length)
+        attempt.start(method, target, HOST + join_lines(fields), length)
         attempt.flush()
 
     return RecordingReceiver(start)

@@ -1,0 +1,39 @@
+"""Field lines: the fields of a head as they stand on the wire, each ended by CRLF; and as pairs, to look into.
+
+Most fields only pass through a gateway. As one piece of bytes they do so without being taken apart and put together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+_FIELD = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)\r\n")
+
+
+def split_lines(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Field lines as (name, value) pairs, in order."""
+    return _FIELD.findall(lines)
+
+
+def join_lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Pairs as field lines."""
+    joined = b"\r\n".join(map(b": ".join, fields))
+    return joined + b"\r\n" if joined else b""
+
+
+def lines_named(names: Iterable[bytes]) -> re.Pattern[bytes]:
+    """What matches each field line of one of these names, in any case; good for `sub(b"", lines)`."""
+    return re.compile(rb"(?mi)^(?:" + b"|".join(map(re.escape, names)) + rb"):[^\n]*\n")
+
+
+@lru_cache(256)
+def _line_of(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:\A|\n)(?i:" + re.escape(name) + rb"):[ \t]*([^\r\n]*)")
+
+
+def find_value(lines: bytes, name: bytes) -> bytes | None:
+    """The first value of a field, without the whitespace around it; None where it is not there."""
+    found = _line_of(name).search(lines)
+    return found[1].rstrip(b" \t") if found is not None else None
