@@ -1,63 +1,133 @@
-"""Medians and spreads of rounds, as a table for people and as values for JSON."""
+"""A run as plain values, as they are written to JSON: the machine, the versions, each cell's medians and spreads."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Any
 
-from bench.run import Round
+from bench import kernel
+from bench.peers import CATALOGUE, ROOT, Peer, found
+from bench.turn import Turn
+from bench.workloads import Workload
+
+Report = dict[str, Any]
+Cell = dict[str, Any]
+
+METRICS: dict[str, Callable[[Turn], float]] = {
+    "per_second": lambda turn: turn.per_second,
+    "cost_us": lambda turn: turn.cost_us,
+    "user_us": lambda turn: turn.user_s / max(1, turn.answers.whole) * 1e6,
+    "system_us": lambda turn: turn.system_s / max(1, turn.answers.whole) * 1e6,
+    "bytes_per_second": lambda turn: turn.bytes_per_second,
+    "cost_ns_a_byte": lambda turn: turn.cost_ns_a_byte,
+    "p50_us": lambda turn: turn.answers.p50_us,
+    "p99_us": lambda turn: turn.answers.p99_us,
+    "p999_us": lambda turn: turn.answers.p999_us,
+    "memory": lambda turn: turn.memory,
+    "peer_busy": lambda turn: turn.peer_busy,
+    "load_busy": lambda turn: turn.load_busy,
+    "others": lambda turn: turn.others_busy,
+    "late": lambda turn: turn.answers.late,
+    "before": lambda turn: turn.extra.get("before", 0.0),
+    "each": lambda turn: turn.extra.get("each", 0.0),
+}
+"""What is kept of each turn, by name. Bytes, seconds, microseconds, shares of 1."""
 
 
-def _by_peer(rounds: list[Round]) -> dict[str, list[Round]]:
-    peers: dict[str, list[Round]] = {}
-    for one in rounds:
-        peers.setdefault(one.peer, []).append(one)
-    return peers
-
-
-def summary(rounds: list[Round]) -> dict[str, Any]:
-    """The median of each figure of one peer, and the least and most answers a second."""
-    speeds = [one.per_second for one in rounds]
+def cell(turns: Iterable[Turn]) -> Cell:
+    """One entrant in one workload: of each metric the median, the least and the most; how many requests failed."""
+    own = list(turns)
+    values = {name: [metric(turn) for turn in own] for name, metric in METRICS.items()}
     return {
-        "rounds": len(rounds),
-        "per_second": median(speeds),
-        "per_second_least": min(speeds),
-        "per_second_most": max(speeds),
-        "processor_us": median(one.processor_us for one in rounds),
-        "p50_us": median(one.answers.p50_us for one in rounds),
-        "p99_us": median(one.answers.p99_us for one in rounds),
-        "memory_mib": median(one.memory for one in rounds) / 2**20,
-        "bad": sum(one.answers.bad for one in rounds),
+        "rounds": len(own),
+        "bad": sum(turn.answers.bad for turn in own),
+        **{
+            name: {"median": median(some), "least": min(some), "most": max(some), "all": some}
+            for name, some in values.items()
+        },
     }
 
 
-def report(rounds: list[Round]) -> dict[str, Any]:
-    """Everything, with the machine it was measured on."""
+def of_workload(workload: Workload, turns: list[Turn], seconds: float, rate: float) -> dict[str, Any]:
+    """One workload: its cells in the order of its entrants."""
+    labels = [entrant.label for entrant in workload.entrants if any(turn.entrant == entrant.label for turn in turns)]
+    peers = {entrant.label: entrant.peer for entrant in workload.entrants}
     return {
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "peers": {name: summary(own) for name, own in _by_peer(rounds).items()},
+        "title": workload.title,
+        "kind": workload.kind,
+        "seconds": seconds,
+        "rate": rate,
+        "cells": {
+            label: {"peer": peers[label], **cell(turn for turn in turns if turn.entrant == label)} for label in labels
+        },
     }
 
 
-def _processor() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+def machine() -> dict[str, Any]:
+    """Where it was measured."""
+    return {
+        "processor": kernel.processor_name(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release().partition("-")[0],
+        "python": platform.python_version(),
+    }
 
 
-def table(rounds: list[Round]) -> str:
-    """A row a peer; the last two columns compare with the first peer: more is better for it in both."""
-    figures = {name: summary(own) for name, own in _by_peer(rounds).items()}
-    first = next(iter(figures.values()))
-    head = f"{'peer':<12}{'answers/s':>11}{'least':>9}{'most':>9}{'µs each':>9}{'p50 ms':>8}{'p99 ms':>8}"
-    lines = [f"{head}{'MiB':>6}{'bad':>6}{'speed x':>9}{'cost x':>8}"]
-    for name, own in figures.items():
-        lines.append(
-            f"{name:<12}{own['per_second']:>11.0f}{own['per_second_least']:>9.0f}{own['per_second_most']:>9.0f}"
-            f"{own['processor_us']:>9.1f}{own['p50_us'] / 1e3:>8.2f}{own['p99_us'] / 1e3:>8.2f}"
-            f"{own['memory_mib']:>6.0f}{own['bad']:>6}"
-            f"{first['per_second'] / own['per_second']:>9.2f}{own['processor_us'] / first['processor_us']:>8.2f}"
-        )
-    return "\n".join(lines)
+def started_at() -> str:
+    """The date and the time, in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def command(words: Sequence[str]) -> str:
+    """The command as one would repeat it: where its values were written to is nobody else's business."""
+    kept = [
+        word
+        for before, word in zip(("", *words), words, strict=False)
+        if not word.startswith("--json") and before != "--json"
+    ]
+    return " ".join(("python -m bench", *kept))
+
+
+def versions(peers: Iterable[Peer]) -> dict[str, str]:
+    """Each peer's version, as it says itself."""
+    return {peer.name: version_of(peer) for peer in peers}
+
+
+def version_of(peer: Peer) -> str:
+    """One peer's version: of a program, or of the distributions that it is made of."""
+    if peer.name.startswith("apigateway"):
+        return commit()
+    if peer.program is None:
+        return ", ".join(f"{name} {_installed(name)}" for name in peer.version)
+    program = found(peer.program) or peer.program
+    done = subprocess.run([program, *peer.version[1:]], capture_output=True, text=True, check=False)
+    numbers = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
+    return numbers[0] if numbers else "unknown"
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def commit() -> str:
+    """The gateway's commit, marked where the checkout has changes that are in none."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def peers_in(report: Report) -> list[Peer]:
+    """The peers of a report, in the order of the catalogue."""
+    there = {cell["peer"] for workload in report["workloads"].values() for cell in workload["cells"].values()}
+    return [peer for name, peer in CATALOGUE.items() if name in there]

