@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import httptools
 
@@ -21,7 +22,7 @@ PIPELINED = 16
 """Requests that may wait behind the present one before the connection is read no further."""
 
 SEGMENT = 64 * 1024
-"""The most bytes that one read from a socket brings; slack for what the parser keeps out of our sight."""
+"""The most bytes that the parser gets at once; slack for what it keeps out of our sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,27 @@ def _same_framing(length: int) -> bytes:
     return b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % framing
 
 
+def ordinary_head(groups: tuple[Any, ...], limits: HeadLimits) -> RequestHead | None:
+    """The head that `match_request` found; None where it is for the parser's side to speak of limits or repetitions."""
+    method, target, lines = groups[:3]
+    special: dict[bytes, bytes] = {}
+    for at in (3, 7, 11):
+        host, close, length, more = groups[at : at + 4]
+        name = b"host" if host else b"connection" if close else b"content-length" if length else b""
+        if name in special:
+            return None
+        if name:
+            special[name] = host or close or length
+        lines += more or b""
+    # With the three that are not among the lines.
+    if b"host" not in special or len(target) > limits.uri or lines.count(b"\n") > limits.fields - 3:
+        return None
+    head = RequestHead(method, target, 1, None, None, special, lines)
+    head.keep_alive = b"connection" not in special
+    head.length = int(special.get(b"content-length", 0))
+    return head
+
+
 class RequestReader:
     """The requests of one connection.
 
@@ -79,7 +101,7 @@ class RequestReader:
         self.error_head = nothing_read()
         self.between_requests = True
         self._limits = limits
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = None
         self._url = b""
         self._fields: Fields = []
         self._message: RequestMessage | None = None
@@ -109,12 +131,20 @@ class RequestReader:
             return
         if self._left:
             data = self._take_body(data)
-        if data and self.between_requests and self._goes_on:
-            if self._take_same(data):
+        if data and self.between_requests:
+            if self._goes_on:
+                if self._take_same(data):
+                    return
+                data = self._take_ordinary(data)
+            if not self._goes_on and self.between_requests:
+                self._refuse_more(data)
                 return
-            data = self._take_ordinary(data)
         if data:
             self._parse(data)
+
+    def _refuse_more(self, data: bytes) -> None:
+        if data.strip(b"\r\n"):
+            self.error = GatewayError(BAD_REQUEST, "The request is not HTTP: Data after `Connection: close`.")
 
     def _take_same(self, data: bytes) -> bool:
         """Take a request whose fields are those of the one before, byte for byte: most clients repeat themselves.
@@ -136,25 +166,20 @@ class RequestReader:
     def _take_ordinary(self, data: bytes) -> bytes:
         """Take the requests at the beginning that are ordinary; returns what follows them, which is for the parser."""
         limits, start, end = self._limits, 0, len(data)
-        while start < end and not self._left:
+        while start < end and not self._left and self._goes_on:
             found = match_request(data, start, start + limits.head)
             if found is None:
                 break
-            method, target, lines, host, after, length, more, other_length, rest = found.groups()
-            lines = b"".join((lines, after, more or b"", rest or b""))
-            # Of limits and of what is said twice the parser's side speaks. There is a line for `Host` at least.
-            if len(target) > limits.uri or (length and other_length) or lines.count(b"\n") >= limits.fields - 2:
+            head = ordinary_head(found.groups(), limits)
+            if head is None:
                 break
-            special = {b"host": host}
-            head = RequestHead(method, target, 1, None, None, special, lines)
             self.ready.append(message := RequestMessage(head))
-            if length := length or other_length:
-                special[b"content-length"] = length
-                head.length = self._left = int(length)
-            elif found.end() == end:
+            self._left = head.length
+            self._goes_on = head.keep_alive
+            if head.keep_alive and not head.length and found.end() == end:
                 self._last_rest = data[found.end(2) + _VERSION_SIZE :]
-                self._last_special = special
-                self._last_lines = lines
+                self._last_special = head.special
+                self._last_lines = head.lines
             start = found.end()
             self._fed = 0
             if not self._left:
@@ -181,18 +206,21 @@ class RequestReader:
         return data[len(body) :]
 
     def _parse(self, data: bytes) -> None:
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         while data and self.error is None:
-            self._segment = size = len(data)
+            # What is counted in segments must come in segments.
+            segment, data = (data, b"") if len(data) <= SEGMENT else (data[:SEGMENT], data[SEGMENT:])
+            self._segment = size = len(segment)
             self._fed += size
             try:
-                self._parser.feed_data(data)
+                self._parser.feed_data(segment)
             except httptools.HttpParserUpgrade as upgrade:
                 # A server may ignore `Upgrade` (RFC 9110 §7.8): what follows is the body, then the next request.
                 self._parser = httptools.HttpRequestParser(self)
                 if self._message is not None:
                     self._parser.feed_data(_same_framing(self._message.head.length))
-                data = data[upgrade.args[0] :]
-                continue
+                data = segment[upgrade.args[0] :] + data
             except httptools.HttpParserCallbackError as error:
                 self._stop(error.__context__)
             except httptools.HttpParserError as error:
@@ -200,7 +228,6 @@ class RequestReader:
             else:
                 if self._fed > self._limits.head:
                     self._check_unfinished()
-            return
 
     def _stop(self, error: BaseException | None) -> None:
         if not isinstance(error, GatewayError):
@@ -250,6 +277,7 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         parser, fields, limits = self._parser, self._fields, self._limits
+        assert parser is not None  # it is what calls this
         if self._message is not None:
             self._fields = self._message.trailers  # the head was made up, see `_same_framing`
             return
@@ -278,7 +306,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         message = self._message
         if message is not None:
-            if message.head.length and self._parser.should_upgrade():
+            if message.head.length and self._parser is not None and self._parser.should_upgrade():
                 return  # the parser believes that what follows is another protocol
             if message.trailers:
                 self._check_trailers(message.trailers)

@@ -114,12 +114,21 @@ class ResponseReader:
         self.complete = not left
 
     def _parse(self, data: bytes) -> None:
-        self._segment = len(data)
-        self._fed += self._segment
         if not self._is_parsed:
             self._begin_parsing()
+        while data and self.error is None:
+            # What is counted in segments must come in segments.
+            segment, data = (data, b"") if len(data) <= _SEGMENT else (data[:_SEGMENT], data[_SEGMENT:])
+            self._parse_segment(segment)
+
+    def _parse_segment(self, data: bytes) -> None:
+        self._segment = len(data)
+        self._fed += self._segment
+        if self._parser is None:
+            self.excess = True  # a whole answer to HEAD was in the segment before
+            return
         try:
-            self._parser.feed_data(data)  # type: ignore[union-attr]  # `_begin_parsing` made it
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self.error = GatewayError(BAD_RESPONSE, "The service switched protocols without being asked to.")
         except httptools.HttpParserCallbackError as error:

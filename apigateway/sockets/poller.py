@@ -24,6 +24,11 @@ MOST_EVENTS = 512
 """How many events are taken at once; the reactor's other work waits so long."""
 
 _log = Logger(namespace="apigateway.sockets")
+_DONE = Failure(CONNECTION_DONE)
+
+
+def _failure(why: BaseException) -> Failure:
+    return _DONE if why is CONNECTION_DONE else Failure(why)
 
 
 Polled = Any
@@ -196,13 +201,20 @@ class Poller:
             return CONNECTION_DONE if reads else CONNECTION_LOST
         return None
 
+    def end(self, transport: Polled) -> None:
+        """A connection has sent all that it had to, and is over."""
+        try:
+            self._end(transport, CONNECTION_DONE, is_read=False)
+        except BaseException as error:
+            self._failed(transport, error)
+
     def _end(self, transport: Polled, why: BaseException, is_read: bool) -> None:
         self.removeReader(transport)
         if is_read and isinstance(why, ConnectionDone):
-            transport.readConnectionLost(Failure(why))
+            transport.readConnectionLost(_failure(why))
         else:
             self.removeWriter(transport)
-            transport.connectionLost(Failure(why))
+            transport.connectionLost(_failure(why))
 
     def _failed(self, transport: Polled, error: BaseException) -> None:
         """Whatever a protocol raises costs its own connection only."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from apigateway.exchange import Exchange
 
 STOP_WAIT = 2.0
+MOST_HELD = 256 * 1024
+"""With so many bytes of lines the writing thread gets them at once."""
 REPORT_EVERY = 60.0
 
 _log = Logger(namespace="apigateway.access_log")
@@ -62,6 +64,9 @@ class AccessLog:
         self._line = FORMATS[format](QUERY_RULES[query])
         self._now = now
         self._wall = wall
+        # Growing one buffer is twice as fast as joining a list: the small pieces are freed at once and used again.
+        self._lines = bytearray()
+        self._count = 0
         self._reported = 0
         self._next_report = 0.0
 
@@ -70,14 +75,21 @@ class AccessLog:
         self._writer.start()
 
     def write(self, batch: Sequence[Exchange]) -> None:
-        """Write exchanges that are over."""
+        """Write exchanges that are over, with the next `hand_over`."""
         offset = self._wall() - self._now()
-        line = self._line
-        # Growing one buffer is twice as fast as joining a list: the small pieces are freed at once and used again.
-        lines = bytearray()
+        line, lines = self._line, self._lines
         for exchange in batch:
             lines += line(exchange, offset)
-        self._writer.put(bytes(lines), len(batch))
+        self._count += len(batch)
+        if len(lines) > MOST_HELD:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Give the writing thread what there is: waking it costs more than a line, so it is done now and then."""
+        if self._count:
+            self._writer.put(bytes(self._lines), self._count)
+            self._lines.clear()
+            self._count = 0
 
     def lost(self) -> int:
         """How many lines were lost since start."""
@@ -103,6 +115,7 @@ class AccessLog:
 
     def stop(self) -> None:
         """Write what is waiting, but hold up the stop no longer than `STOP_WAIT` seconds."""
+        self.hand_over()
         if not self._writer.stop(STOP_WAIT):
             _log.warn(
                 "the access log has trouble: {reason}; {lines} lines lost",

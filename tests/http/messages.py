@@ -177,7 +177,7 @@ def h11_response(data: bytes, method: bytes = b"GET", at_end: bool = False) -> R
 
 
 def unordered(pairs: Pairs) -> Pairs:
-    """All fields of a head in one order, where `Host` and `Content-Length` may be told at another place than they had."""
+    """All fields of a head in one order: `Host` and `Content-Length` may be told at another place than they had."""
     return sorted(as_h11(pairs))
 
 

@@ -32,69 +32,139 @@ def almost(name: bytes) -> list[bytes]:
 
 _NAMES = (*HEEDED * 5, *_PLAIN * 12, *(close for name in HEEDED for close in almost(name)), b"", b"(", b"\xe9")
 _SPELLINGS: tuple[Callable[[bytes], bytes], ...] = (bytes, bytes, bytes.lower, bytes.upper, bytes.swapcase, bytes.title)
-_COLONS = (*(b": ",) * 14, b":", b" : ", b":\t", b":  ", b": \t", b" :", b"\t: ", b" ", b"", b"::", b": :", b":\0", b":\r\n ")
+_COLONS = (
+    *(b": ",) * 14,
+    b":",
+    b" : ",
+    b":\t",
+    b":  ",
+    b": \t",
+    b" :",
+    b"\t: ",
+    b" ",
+    b"",
+    b"::",
+    b": :",
+    b":\0",
+    b":\r\n ",
+)
 _VALUES = (
     b"h", b"h:80", b"example.com", b"[::1]", b"h:", b"h/", b"u@h", b"h h", b"h\t", b"", b" ", b"\t",
     b"0", b"3", b"3", b"5", b"03", b"3 ", b"+3", b"-3", b"3,3", b"3, 3", b"0x3", b"3.0", b"3;", b"1_0", b"\xb3",
     b"9" * 14, b"9" * 15, b"9" * 16, b"18446744073709551616", b"0" * 20 + b"3",
-    b"chunked", b"Chunked", b"chunked ", b"identity", b"gzip, chunked", b"chunked, chunked", b"xchunked", b"\x0bchunked",
-    b"keep-alive", b"Keep-Alive", b"Keep-alive", b"KEEP-ALIVE", b"close", b"Close", b"keep-alive, close", b"keep-alive,",
-    b"keep-alive, a", b"upgrade", b"Upgrade, keep-alive", b"h2c", b"websocket", b"timeout=5", b"host", b"content-length",
+    b"chunked", b"Chunked", b"chunked ", b"identity", b"gzip, chunked", b"chunked, chunked", b"xchunked",
+    b"\x0bchunked",
+    b"keep-alive", b"Keep-Alive", b"Keep-alive", b"KEEP-ALIVE", b"close", b"Close", b"keep-alive, close",
+    b"keep-alive,",
+    b"keep-alive, a", b"upgrade", b"Upgrade, keep-alive", b"h2c", b"websocket", b"timeout=5", b"host",
+    b"content-length",
     b"100-continue", b"trailers", b"a", b"a b", b'"a: b"', b"Mozilla/5.0 (X11; Linux)", b"a=1; b=2", b"\xe9\xff\x80",
     b"a\0b", b"a\rb", b"a\nb", b"a\x7fb", b"a\x0bb", b"a\tb", b"\ta", b"  a", b"a \t", b"a\r", b"v" * 70, b"v" * 500,
     b"a\r\n b", b"a\r\n\tb", b"a\r\nContent-Length: 3", b"a\nContent-Length: 3", b"a\rContent-Length: 3",
     b"a\r\n Content-Length: 3", b"a\r\nTransfer-Encoding: chunked", b"a\r\n\r\nGET /b HTTP/1.1\r\nHost: h",
 )  # fmt: skip
-_ENDS = (*(b"\r\n",) * 20, b"\n", b"\r", b"\r\r\n", b"\n\r\n", b"\r\n ", b"\r\n\t", b" \r\n", b"\t\r\n", b"\0\r\n", b"", b"\n\n")
+_ENDS = (
+    *(b"\r\n",) * 20,
+    b"\n",
+    b"\r",
+    b"\r\r\n",
+    b"\n\r\n",
+    b"\r\n ",
+    b"\r\n\t",
+    b" \r\n",
+    b"\t\r\n",
+    b"\0\r\n",
+    b"",
+    b"\n\n",
+)
 
 _fields = st.builds(
     lambda name, spelling, colon, value, end: spelling(name) + colon + value + end,
     *(st.sampled_from(choices) for choices in (_NAMES, _SPELLINGS, _COLONS, _VALUES, _ENDS)),
 )
 _usual = st.sampled_from((
-    *(b"Accept: */*\r\n", b"user-agent: a (b; c:d)\r\n", b"Cookie: \xe9=1\r\n", b"X-A: b \t\r\n", b"X-A: \r\n", b"C:  d\r\n") * 6,
+    *(b"Accept: */*\r\n", b"user-agent: a (b; c:d)\r\n", b"Cookie: \xe9=1\r\n", b"X-A: b \t\r\n", b"X-A: \r\n",
+    b"C:  d\r\n") * 6,
     *(b"Connection: keep-alive\r\n", b"Content-Length: 3\r\n", b"content-length: 5\r\n", b"Content-length: 0\r\n") * 3,
-    b"connection: Keep-Alive\r\n", b"Keep-Alive: timeout=5\r\n", b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"connection: Keep-Alive\r\n", b"Keep-Alive: timeout=5\r\n", b"Connection: close\r\n",
+    b"Transfer-Encoding: chunked\r\n",
 ))  # fmt: skip
 _one = st.integers(0, 7).flatmap(lambda number: _usual if number else _fields)
 _heads = st.lists(_one, max_size=5).map(b"".join)
 _blanks = st.sampled_from((*(b"\r\n",) * 90, b"\n", b"", b"\r", b" \r\n", b"\r\n\r\n", b"\0"))
 _bodies = st.sampled_from((
-    b"", b"", b"", b"abc", b"abc", b"abcde", b"abc\r\n", b"0\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n", b"3\r\nabc\r\n0\r\nA: b\r\n\r\n",
-    b"3;x\r\nabc\r\n0\r\n\r\n", b"GET /b HTTP/1.1\r\nHost: i\r\n\r\n", b"\r\n", b"\n", b"\0", b"5\r\nab", b"HTTP/1.1 200 OK\r\n\r\n",
+    b"", b"", b"", b"abc", b"abc", b"abcde", b"abc\r\n", b"0\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n",
+    b"3\r\nabc\r\n0\r\nA: b\r\n\r\n",
+    b"3;x\r\nabc\r\n0\r\n\r\n", b"GET /b HTTP/1.1\r\nHost: i\r\n\r\n", b"\r\n", b"\n", b"\0", b"5\r\nab",
+    b"HTTP/1.1 200 OK\r\n\r\n",
 ))  # fmt: skip
 
 _methods = st.sampled_from((
-    *(b"GET", b"POST", b"PUT", b"HEAD") * 20, b"DELETE", b"OPTIONS", b"PATCH", b"get", b"QUERY", b"PRI", b"CONNECT", b"FOO", b"",
+    *(b"GET", b"POST", b"PUT", b"HEAD") * 20, b"DELETE", b"OPTIONS", b"PATCH", b"get", b"QUERY", b"PRI", b"CONNECT",
+    b"FOO", b"",
     b"TRACE", b"\r\nGET", b"\nGET", b" GET", b"GETT", b"PUT\0", b"SOURCE", b"M-SEARCH", b"\xefGET",
 ))  # fmt: skip
 _targets = st.sampled_from((
-    *(b"/", b"/a", b"/a?b=c", b"/a?b?c&%20", b"//", b"/a//b/../c;d=1", b"/!\"$%&'()*+,-.:;<=>@[\\]^_`{|}~") * 12, b"*", b"",
-    b"a", b"/a#b", b"/\xe9", b"/\0", b"/\t", b"/\x7f", b"/a b", b"?a", b"http://h/a", b"HTTP://i", b"https://u@h/?x", b"h:80",
+    *(b"/", b"/a", b"/a?b=c", b"/a?b?c&%20", b"//", b"/a//b/../c;d=1", b"/!\"$%&'()*+,-.:;<=>@[\\]^_`{|}~") * 12,
+    b"*", b"",
+    b"a", b"/a#b", b"/\xe9", b"/\0", b"/\t", b"/\x7f", b"/a b", b"?a", b"http://h/a", b"HTTP://i", b"https://u@h/?x",
+    b"h:80",
     b"/" + b"a" * 59, b"/" + b"a" * 60, b"/a\rb", b"/a\nb",
 ))  # fmt: skip
 _spaces = st.sampled_from((*(b" ",) * 120, b"  ", b"\t", b"", b"\r", b" \t"))
 _versions = st.sampled_from((
-    *(b"HTTP/1.1",) * 120, b"HTTP/1.0", b"HTTP/1.0", b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/1.10", b"http/1.1", b"HTTP/1,1",
+    *(b"HTTP/1.1",) * 120, b"HTTP/1.0", b"HTTP/1.0", b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/1.10", b"http/1.1",
+    b"HTTP/1,1",
     b"HTTP/1.1 ", b"", b"ICE/1.0", b"HTTP/11", b"HTTPS/1.1",
 ))  # fmt: skip
 _first_ends = st.sampled_from((*(b"\r\n",) * 120, b"\n", b"\r", b"\r\r\n", b" \r\n", b"\r\n "))
-_hosts = st.sampled_from((*(b"Host: h\r\n", b"host: example.com:8000\r\n") * 15, b"", b"HOST: h\r\n", b"Host: \r\n", b"Host:h\r\n"))
+_hosts = st.sampled_from(
+    (*(b"Host: h\r\n", b"host: example.com:8000\r\n") * 15, b"", b"HOST: h\r\n", b"Host: \r\n", b"Host:h\r\n")
+)
 _requests = st.tuples(
     _methods, _spaces, _targets, _spaces, _versions, _first_ends, _hosts, _heads, _blanks, _bodies
 ).map(b"".join)  # fmt: skip
 
 _statuses = st.sampled_from((
-    *(b"200", b"404", b"500") * 20, b"204", b"304", b"205", b"100", b"103", b"101", b"099", b"600", b"999", b"20", b"2000",
+    *(b"200", b"404", b"500") * 20, b"204", b"304", b"205", b"100", b"103", b"101", b"099", b"600", b"999", b"20",
+    b"2000",
     b"2x0", b"", b"+20", b" 200",
 ))  # fmt: skip
-_reasons = st.sampled_from((*(b" OK", b" ", b" Not Found") * 12, b"", b"  OK", b" \xe9", b" O\tK", b" O\0K", b" O\rK", b"\tOK", b" OK "))
-_lengths = st.sampled_from((*(b"Content-Length: 3\r\n",) * 4, b"Transfer-Encoding: chunked\r\n", b"content-length: 5\r\n", b"Content-Length: 0\r\n", b""))
+_reasons = st.sampled_from(
+    (*(b" OK", b" ", b" Not Found") * 12, b"", b"  OK", b" \xe9", b" O\tK", b" O\0K", b" O\rK", b"\tOK", b" OK ")
+)
+_lengths = st.sampled_from(
+    (
+        *(b"Content-Length: 3\r\n",) * 4,
+        b"Transfer-Encoding: chunked\r\n",
+        b"content-length: 5\r\n",
+        b"Content-Length: 0\r\n",
+        b"",
+    )
+)
 _answers = st.tuples(
     _versions, _spaces, _statuses, _reasons, _first_ends, _heads, _lengths, _heads, _blanks, _bodies
 ).map(b"".join)  # fmt: skip
 
-_NOISE = (b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\0", b"\x0b", b"\x7f", b"\x80", b"\xff", b",", b"_", b"-", b"0", b"a", b"H")
+_NOISE = (
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"\t",
+    b":",
+    b"\0",
+    b"\x0b",
+    b"\x7f",
+    b"\x80",
+    b"\xff",
+    b",",
+    b"_",
+    b"-",
+    b"0",
+    b"a",
+    b"H",
+)
 
 
 @st.composite

@@ -41,7 +41,9 @@ class PairsTests(SynchronousTestCase):
 class NamedTests(SynchronousTestCase):
     def test_the_lines_of_some_names_can_be_taken_out(self) -> None:
         remove = lines_named([b"server", b"x-a.b"]).sub
-        given = b"sErVeR: a\r\nServer-X: b\r\nX-Server: c\r\nD: Server: e\r\nX-A.B: f\r\nX-AxB: g\r\nserver:h\r\nI: j\r\n"
+        given = (
+            b"sErVeR: a\r\nServer-X: b\r\nX-Server: c\r\nD: Server: e\r\nX-A.B: f\r\nX-AxB: g\r\nserver:h\r\nI: j\r\n"
+        )
         left = b"Server-X: b\r\nX-Server: c\r\nD: Server: e\r\nX-AxB: g\r\nI: j\r\n"
         self.assertEqual((remove(b"", given), remove(b"", b"")), (left, b""))
 

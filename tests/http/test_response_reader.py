@@ -61,7 +61,8 @@ class ReadingTests(SynchronousTestCase):
     def test_the_fields_that_are_passed_on_keep_order_spelling_and_repetition(self) -> None:
         passed = b"X-b: 1\r\nset-cookie: a=1\r\nSet-Cookie: b=2\r\nx-B: \xe9 :\r\nvia: 1.1 a\r\nE: \r\n"
         for head in (
-            b"%bContent-Length: 0\r\n", b"Content-Length: 0\r\n%b", b"Connection: Keep-Alive\r\n%bcontent-length: 0\r\n",
+            b"%bContent-Length: 0\r\n", b"Content-Length: 0\r\n%b",
+            b"Connection: Keep-Alive\r\n%bcontent-length: 0\r\n",
             b"content-length: 0\r\nconnection: keep-alive\r\nKeep-Alive: timeout=5\r\n%b",
         ):  # fmt: skip
             reader = fed(b"HTTP/1.1 200 OK\r\n" + head % passed + b"\r\n")
@@ -300,7 +301,9 @@ class DifferentialTests(SynchronousTestCase):
         if reader.error is not None or not (reader.complete or at_end) or reader.status >= 1000:
             return
         status = b"%d" % reader.status
-        ours = Reading((status, reader.reason, b""), as_h11(split_lines(reader.lines)), body_of(reader), as_h11(reader.trailers))
+        ours = Reading(
+            (status, reader.reason, b""), as_h11(split_lines(reader.lines)), body_of(reader), as_h11(reader.trailers)
+        )
         theirs = h11_response(self.before_h11(data), b"HEAD" if is_head else b"GET", at_end)
         assert theirs is not None
         self.assertEqual(ours, theirs._replace(start=(*theirs.start[:2], b""), fields=response_fields(theirs.fields)))

@@ -390,6 +390,7 @@ class PortTests(Connected):
 
         class Listening:
             listen = asked.append
+            setsockopt = staticmethod(lambda *asked: None)
 
         kept, port.socket = port.socket, Listening
         self.sockets.take(port)
@@ -450,6 +451,40 @@ class OutboxTests(Connected):
         outbox.close()
         await client.lost
         self.assertEqual(client.received, b"")
+
+    async def test_an_end_in_a_round_comes_with_the_end_of_the_round(self) -> None:
+        server, client = await self.pair()
+        outbox = server.transport.outbox
+        outbox.is_open = True
+        server.transport.write(b"bye")
+        server.transport.loseConnection()
+        self.assertFalse(server.lost.called)
+        outbox.close()
+        self.assertTrue(server.lost.called)
+        await client.lost
+        self.assertEqual(client.received, b"bye")
+
+    async def test_an_end_waits_for_what_does_not_fit(self) -> None:
+        server, client = await self.pair()
+        outbox = server.transport.outbox
+        client.transport.pauseProducing()
+        server.transport.write(LARGE * 8)
+        outbox.is_open = True
+        server.transport.write(b"bye")
+        server.transport.loseConnection()
+        outbox.close()
+        self.assertFalse(server.lost.called)
+        client.transport.resumeProducing()
+        await client.lost
+        self.assertEqual(len(client.received), len(LARGE) * 8 + 3)
+
+    async def test_accepted_connections_do_not_wait_to_fill_a_packet(self) -> None:
+        server, client = await self.pair()
+        for peer in (server, client):
+            peer.transport.setTcpNoDelay(True)
+            self.assertTrue(peer.transport.getTcpNoDelay())
+            peer.transport.setTcpNoDelay(False)
+            self.assertFalse(peer.transport.getTcpNoDelay())
 
     async def test_large_writes_wait_for_nothing(self) -> None:
         server, client = await self.pair()

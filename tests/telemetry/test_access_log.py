@@ -12,7 +12,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.model import AccessLog as Options
-from apigateway.telemetry.access_log import REPORT_EVERY, AccessLog, access_log
+from apigateway.telemetry.access_log import MOST_HELD, REPORT_EVERY, AccessLog, access_log
 from apigateway.telemetry.log_file import RotatedFile
 from apigateway.telemetry.writer import Writer
 from tests.telemetry.ended import ended
@@ -52,6 +52,7 @@ class AccessLogTests(SynchronousTestCase):
         log = self.log(Options(file=str(self.path), format="combined", query="drop", rotate=150, keep=1))
         for _ in range(3):
             log.write([ended()])
+            log.hand_over()
         log.stop()
         self.assertTrue(self.path.read_bytes().startswith(b"203.0.113.7 - - ["))
         self.assertNotIn(b"page=2", self.path.read_bytes())
@@ -76,6 +77,7 @@ class AccessLogTests(SynchronousTestCase):
         log.stop()
         log.report_trouble()
         log.write([ended()])
+        log.hand_over()
         log.report_trouble()
         self.assertEqual([event["lines"] for event in self.trouble()], [2])
         self.assertIn("No space left", self.trouble()[0]["reason"])
@@ -83,6 +85,13 @@ class AccessLogTests(SynchronousTestCase):
         log.report_trouble()
         self.assertEqual([event["lines"] for event in self.trouble()], [2, 1])
         self.assertEqual(log.lost(), 3)
+
+    def test_many_lines_are_handed_over_at_once(self) -> None:
+        log = self.log(Options(file=str(self.path)))
+        self.addCleanup(log.stop)
+        log.write([ended() for _ in range(MOST_HELD // 100)])
+        log._writer.stop(5.0)
+        self.assertEqual(self.path.read_bytes().count(b"\n"), MOST_HELD // 100)
 
     def test_a_file_that_cannot_be_opened_is_an_error_at_the_start(self) -> None:
         self.assertRaises(OSError, self.log, Options(file="/no/such/folder/access.log"))
