@@ -28,7 +28,7 @@ _KEEP_ALIVE = rb"[Cc]onnection: [Kk]eep-[Aa]live\r\n"
 _LENGTH = rb"[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n"
 _HEEDED = (
     rb"(?:[Hh]ost: ([0-9A-Za-z.-]+(?::[0-9]+)?)\r\n"
-    rb"|[Cc]onnection: (?:[Kk]eep-[Aa]live|([Cc]lose))\r\n"
+    rb"|[Cc]onnection: ([Kk]eep-[Aa]live|[Cc]lose)\r\n"
     rb"|" + _LENGTH + rb")"
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ match_request = re.compile(
     _START + _PASSED + _HEEDED + _PASSED
     + rb"(?:" + _HEEDED + _PASSED + rb"(?:" + _HEEDED + _PASSED + rb")?)?\r\n"
 ).match  # fmt: skip
-"""Groups: method, target, lines, then three times: host or None, "close" or None, length or None, lines or None."""
+"""Groups: method, target, lines, then three times: host, connection or length (the others None), lines or None."""
 
 _UNHEEDED = _KEEP_ALIVE + rb"(?:[Kk]eep-[Aa]live: " + _VALUE + rb"\r\n)?"
 _ANSWERED_MORE = rb"(?:" + _UNHEEDED + _ANSWERED + rb")?"

@@ -34,6 +34,9 @@ class HeadLimits:
     uri: int = 8 * 1024
 
 
+MOST_REMEMBERED = 2048
+"""The most bytes of field lines that a connection remembers: there may be many connections."""
+
 _VERSION_SIZE = len(b" HTTP/1.1\r\n")
 
 
@@ -65,20 +68,23 @@ def ordinary_head(groups: tuple[Any, ...], limits: HeadLimits) -> RequestHead | 
     method, target, lines = groups[:3]
     special: dict[bytes, bytes] = {}
     for at in (3, 7, 11):
-        host, close, length, more = groups[at : at + 4]
-        name = b"host" if host else b"connection" if close else b"content-length" if length else b""
+        host, connection, length, more = groups[at : at + 4]
+        name = b"host" if host else b"connection" if connection else b"content-length" if length else b""
         if name in special:
             return None
         if name:
-            special[name] = host or close or length
+            special[name] = host or connection or length
         lines += more or b""
     # With the three that are not among the lines.
     if b"host" not in special or len(target) > limits.uri or lines.count(b"\n") > limits.fields - 3:
         return None
     head = RequestHead(method, target, 1, None, None, special, lines)
-    head.keep_alive = b"connection" not in special
+    head.keep_alive = special.get(b"connection", b"") not in _CLOSE
     head.length = int(special.get(b"content-length", 0))
     return head
+
+
+_CLOSE = (b"close", b"Close")
 
 
 class RequestReader:
@@ -176,7 +182,7 @@ class RequestReader:
             self.ready.append(message := RequestMessage(head))
             self._left = head.length
             self._goes_on = head.keep_alive
-            if head.keep_alive and not head.length and found.end() == end:
+            if head.keep_alive and not head.length and found.end() == end and len(head.lines) <= MOST_REMEMBERED:
                 self._last_rest = data[found.end(2) + _VERSION_SIZE :]
                 self._last_special = head.special
                 self._last_lines = head.lines

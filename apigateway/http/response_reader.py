@@ -77,9 +77,17 @@ class ResponseReader:
         if self._left:
             self._take_body(data)
         elif self.complete:
-            self.excess = True
+            self._note_excess(data)
         elif self._is_parsed or self._is_head or not self._take_ordinary(data):
             self._parse(data)
+
+    def passes(self, data: bytes) -> bool:
+        """Whether all of this is a piece in the middle of a body of known length; it is counted then, and not kept."""
+        left = self._left - len(data)
+        if left <= 0:
+            return False
+        self._left = left
+        return True
 
     def _take_ordinary(self, data: bytes) -> bool:
         """Take an ordinary answer with a body of known length; the parser then never sees it."""
@@ -104,14 +112,17 @@ class ResponseReader:
     def _take_body(self, data: bytes) -> None:
         left = self._left - len(data)
         if left < 0:
-            # Empty lines after a message are not another one, as parsers have it (RFC 9112 §2.2).
-            self.excess = bool(data[left:].strip(b"\r\n"))
+            self._note_excess(data[left:])
             data = data[:left]
             left = 0
         if data:
             self.chunks.append(data)
         self._left = left
         self.complete = not left
+
+    def _note_excess(self, data: bytes) -> None:
+        # Empty lines after a message are not another one, as parsers have it (RFC 9112 §2.2).
+        self.excess = self.excess or bool(data.strip(b"\r\n"))
 
     def _parse(self, data: bytes) -> None:
         if not self._is_parsed:

@@ -20,7 +20,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from apigateway.sockets.outbox import Outbox
 from apigateway.sockets.poller import Poller
 
-READ_SIZE = 64 * 1024
+READ_SIZE = 128 * 1024
 """The most bytes that are read from a socket at once, but for long streams."""
 
 LONG_READ_SIZE = 512 * 1024
@@ -119,7 +119,7 @@ def _do_read(self: Any) -> Any:
 
 
 def _note_size(self: Any, size: int) -> None:
-    # Measured: bodies of 1 MB cost a fifth less in pieces that stay in the cache, endless ones a tenth less in large.
+    # Measured: bodies of 1 MB cost a tenth less in pieces that stay in the cache, endless ones a tenth less in large.
     self.full_reads = self.full_reads + 1 if size >= READ_SIZE else 0
     self.read_size = LONG_READ_SIZE if self.full_reads >= LONG_AFTER else READ_SIZE
 

@@ -80,7 +80,7 @@ class AccessLog:
         line, lines = self._line, self._lines
         for exchange in batch:
             lines += line(exchange, offset)
-        self._count += len(batch)
+            self._count += 1
         if len(lines) > MOST_HELD:
             self.hand_over()
 
@@ -111,6 +111,7 @@ class AccessLog:
 
     def reopen(self) -> None:
         """Open the file again, after something else has moved it away."""
+        self.hand_over()
         self._writer.reopen()
 
     def stop(self) -> None:

@@ -156,6 +156,10 @@ class NativeConnection(Protocol):
             if not self._closing:
                 self._cut()
             return
+        if self._head_told and reader.passes(data):
+            receiver.data(data)
+            receiver.flush()
+            return
         self.heard = True
         reader.feed(data)
         if reader.is_whole and not self._head_told and reader.status < 500:
