@@ -76,6 +76,10 @@ def _nginx_routes(count: int) -> dict[str, str]:
     }
 
 
+def _routes(asked: int) -> Load:
+    return wrk(script="routes", values={"asked": asked})
+
+
 _TRUSTING = {"top": "trusted_proxies: [127.0.0.0/8]", "window": "1h"}
 
 
@@ -99,6 +103,9 @@ def _policies(count: int) -> Entrant:
 
 _ALL = (
     Workload("json-64", "Small JSON answers, 64 connections", wrk(connections=64), of(*EVERYBODY)),
+    Workload(
+        "json-varied", "Small JSON answers, no two heads alike, 64 connections", wrk(script="varied"), of(*SERIOUS)
+    ),
     Workload("json-1", "Small JSON answers, 1 connection", wrk(connections=1), of(*SERIOUS)),
     Workload("json-512", "Small JSON answers, 512 connections", wrk(connections=512), of(*SERIOUS)),
     Workload(
@@ -155,12 +162,13 @@ _ALL = (
     Workload(
         "routes",
         "1 against 10 000 routes, 64 connections",
-        wrk(script="routes"),
+        _routes(ROUTES),
         (
             Entrant("apigateway, 1 route", "apigateway"),
-            Entrant("apigateway, 10 000 routes", "apigateway", _gateway_routes(ROUTES)),
+            Entrant("apigateway, one of 10 000 routes", "apigateway", _gateway_routes(ROUTES), _routes(1)),
+            Entrant("apigateway, 10 000 routes in turn", "apigateway", _gateway_routes(ROUTES)),
             Entrant("nginx, 1 route", "nginx"),
-            Entrant("nginx, 10 000 routes", "nginx", _nginx_routes(ROUTES)),
+            Entrant("nginx, 10 000 routes in turn", "nginx", _nginx_routes(ROUTES)),
         ),
         "variants",
     ),
@@ -170,7 +178,8 @@ _ALL = (
         _clients(1),
         (
             Entrant("apigateway, 1 client", "apigateway", _TRUSTING),
-            Entrant("apigateway, 1 000 000 clients", "apigateway", _TRUSTING, _clients(CLIENTS), fill(CLIENTS)),
+            Entrant("apigateway, one of 1 000 000 clients", "apigateway", _TRUSTING, _clients(1), fill(CLIENTS)),
+            Entrant("apigateway, 1 000 000 clients in turn", "apigateway", _TRUSTING, _clients(CLIENTS), fill(CLIENTS)),
         ),
         "variants",
     ),

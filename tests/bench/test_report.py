@@ -62,7 +62,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(lines[1][-2:], [tables.MISSING, tables.MISSING])
 
     def test_variants_are_compared_with_the_first_of_the_same_peer(self) -> None:
-        labels = ("apigateway, 1 route", "apigateway, 10 000 routes", "nginx, 1 route")
+        labels = ("apigateway, 1 route", "apigateway, one of 10 000 routes", "nginx, 1 route")
         costs = (0.01, 0.02, 0.005)
         turns = [turn(label, cost_s=cost) for label, cost in zip(labels, costs, strict=True)]
         lines = rows(report(*turns, workload="routes")["workloads"]["routes"])
