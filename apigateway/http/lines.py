@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 _FIELD = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)\r\n")
 
@@ -28,12 +27,11 @@ def lines_named(names: Iterable[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"(?mi)^(?:" + b"|".join(map(re.escape, names)) + rb"):[^\n]*\n")
 
 
-@lru_cache(256)
-def _line_of(name: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(?:\A|\n)(?i:" + re.escape(name) + rb"):[ \t]*([^\r\n]*)")
-
-
 def find_value(lines: bytes, name: bytes) -> bytes | None:
     """The first value of a field, without the whitespace around it; None where it is not there."""
-    found = _line_of(name).search(lines)
-    return found[1].rstrip(b" \t") if found is not None else None
+    name, lowered = name.lower(), lines.lower()
+    at = 0 if lowered.startswith(name + b":") else lowered.find(b"\n%b:" % name) + 1 or -1
+    if at < 0:
+        return None
+    start = at + len(name) + 1
+    return lines[start : lines.find(b"\r", start)].strip(b" \t")

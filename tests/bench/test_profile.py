@@ -19,8 +19,9 @@ from apigateway.http import request_reader
 from apigateway.policies import rate_limit
 from apigateway.sockets import poller, transports
 from bench.__main__ import missing_on_this_machine
-from bench.profile import system_calls
+from bench.profile import native, system_calls
 from bench.profile.layers import ELSEWHERE, LLHTTP, REGULAR, Frame, function_of, layer_of, module_of, seen
+from bench.profile.native import Symbol
 from bench.profile.sampler import START, STOP, Sampler
 from bench.profile.system_calls import Call
 from tests.starting import ROOT, environment
@@ -32,6 +33,15 @@ PRINTED = """\
  18.20    0.132943          16      8114           sendto
 ------ ----------- ----------- --------- --------- ------------------
 100.00    0.652939                  8412        47 total
+"""
+RECORDED = """\
+# Overhead  Shared Object         Symbol
+# ........  ....................  ......................
+#
+    20.00%  libpython3.11.so.1.0  [.] _PyEval_EvalFrameDefault
+    12.50%  [kernel.kallsyms]     [k] sock_def_readable           -      -
+     6.25%  parser.so             [.] llhttp__internal_execute
+     5.00%  libpython3.11.so.1.0  [.] sre_ucs1_match
 """
 
 
@@ -115,6 +125,15 @@ class SystemCallTests(SynchronousTestCase):
     def test_what_strace_prints_is_read(self) -> None:
         self.assertEqual(
             system_calls.read(PRINTED), [Call("futex", 298, 47, 0.519996), Call("sendto", 8114, 0, 0.132943)]
+        )
+
+
+class NativeTests(SynchronousTestCase):
+    def test_what_perf_prints_is_read_and_added_up_by_object(self) -> None:
+        found = native.read(RECORDED)
+        self.assertEqual(found[1], Symbol("sock_def_readable", "[kernel.kallsyms]", 0.125))
+        self.assertEqual(
+            native.by_object(found), {"libpython3.11.so.1.0": 0.25, "[kernel.kallsyms]": 0.125, "parser.so": 0.0625}
         )
 
 
