@@ -70,7 +70,9 @@ def started(
     home = folder / f"{peer.name}-{next(_numbers)}"
     home.mkdir()
     values = peer.values(home, port, upstream, settings or {})
-    command = ["taskset", "-c", str(core), *peer.prepare(values)]
+    # Whatever ends this process ends the peer: one left behind would spoil the numbers of the next run.
+    bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    command = [*bound, "taskset", "-c", str(core), *peer.prepare(values)]
     environ = {**os.environ, "HOME": str(home), **peer.variables(values)}
     with (home / OUTPUT).open("wb") as output:
         # A session of its own, so that it can be ended with all that it starts.

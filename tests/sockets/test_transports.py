@@ -452,6 +452,19 @@ class OutboxTests(Connected):
         await client.lost
         self.assertEqual(client.received, b"")
 
+    async def test_a_reset_is_no_end_whatever_is_asked_before_or_after_it(self) -> None:
+        for asked in (("loseConnection", "abortConnection"), ("abortConnection", "loseConnection")):
+            server, client = await self.pair()
+            outbox = server.transport.outbox
+            outbox.is_open = True
+            server.transport.write(b"nothing")
+            for what in asked:
+                getattr(server.transport, what)()
+            outbox.close()
+            await client.lost
+            await server.lost
+            self.assertEqual(client.received, b"")
+
     async def test_an_end_in_a_round_comes_with_the_end_of_the_round(self) -> None:
         server, client = await self.pair()
         outbox = server.transport.outbox
