@@ -70,8 +70,7 @@ class Exchange:
         self.bytes_out = 0 if self.head.method == b"HEAD" else len(answer.body)
         downstream = self.downstream
         lines = join_lines([*answer.fields, *self.extra, (b"X-Request-Id", self.request_id)])
-        length = len(answer.body)
-        downstream.send_whole(answer.status, answer.reason, with_date(lines, self.started), length, answer.body)
+        downstream.send_whole(answer.status, answer.reason, with_date(lines, self.started), answer.body)
 
     def fail(self, error: GatewayError) -> None:
         """Answer with the problem, or cut an answer that has already begun."""

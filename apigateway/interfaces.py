@@ -44,7 +44,7 @@ class IDownstream(Interface):
     def send_head(status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """Send the head of the final answer, without framing fields: those follow from `length` (None: unknown)."""
 
-    def send_whole(status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+    def send_whole(status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """Send a whole answer that is there at once: as `send_head`, `send_body`, `finish` and `flush`."""
 
     def send_body(data: bytes) -> None:
@@ -119,7 +119,7 @@ class IAttemptReceiver(Interface):
     def head(status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """The head of the final answer arrived, with the fields to pass on; `length` None is not known beforehand."""
 
-    def whole(status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+    def whole(status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """A whole answer arrived at once, no failure of the target: as `head`, `data`, `end` and `flush`."""
 
     def data(data: bytes) -> None:

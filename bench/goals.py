@@ -59,6 +59,11 @@ def _bodies(workload: str) -> tuple[Goal, Goal]:
     )
 
 
+def _among(workload: str, alone: str, among: str) -> Goal:
+    measured = ratio("cost_us", f"apigateway, {alone}", f"apigateway, {among}")
+    return Goal(workload, f"cost of {among}, x the only one", 1.1, measured, at_least=False)
+
+
 GOALS = (
     Goal("json-64", "answers a second, x Envoy", 1.2, ratio("per_second", "envoy")),
     Goal("json-64", "processor time per exchange, Envoy's x ours", 1.2, inverse("cost_us", "envoy")),
@@ -72,25 +77,13 @@ GOALS = (
     *_bodies("post-100k"),
     Goal("close", "answers a second, x Envoy", 0.8, ratio("per_second", "envoy")),
     Goal("idle", "KiB for each connection", 12.0, median_of("each", 2**-10), at_least=False),
-    Goal(
-        "routes", "cost of one of 10 000 routes, x the only one", 1.1,
-        ratio("cost_us", "apigateway, 1 route", "apigateway, one of 10 000 routes"), at_least=False,
-    ),
-    Goal(
-        "routes", "cost of 10 000 routes in turn, x the only one", 1.1,
-        ratio("cost_us", "apigateway, 1 route", "apigateway, 10 000 routes in turn"), at_least=False,
-    ),
-    Goal(
-        "clients", "cost of one of 1 000 000 clients, x the only one", 1.1,
-        ratio("cost_us", "apigateway, 1 client", "apigateway, one of 1 000 000 clients"), at_least=False,
-    ),
-    Goal(
-        "clients", "cost of 1 000 000 clients in turn, x the only one", 1.1,
-        ratio("cost_us", "apigateway, 1 client", "apigateway, 1 000 000 clients in turn"), at_least=False,
-    ),
+    _among("routes", "1 route", "one of 10 000 routes"),
+    _among("routes", "1 route", "10 000 routes in turn"),
+    _among("clients", "1 client", "one of 1 000 000 clients"),
+    _among("clients", "1 client", "1 000 000 clients in turn"),
     Goal("json-64", "answers a second, x aiohttp", 3.0, ratio("per_second", "aiohttp")),
     Goal("json-64", "answers a second, x FastAPI + httpx", 20.0, ratio("per_second", "fastapi")),
-)  # fmt: skip
+)
 
 
 def rows(report: Report) -> list[list[str]]:

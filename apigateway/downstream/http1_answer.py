@@ -8,6 +8,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import ITransport
 
 from apigateway.http.heads import RequestHead
+from apigateway.http.lines import join_lines
 from apigateway.interfaces import Fields
 
 _NO_BODY = frozenset((204, 304))
@@ -48,8 +49,7 @@ class AnswerWriter:
     def add_informational(self, status: int, fields: Fields) -> None:
         """Another interim answer; HTTP/1.0 knows none (RFC 9110 §15.2)."""
         if self._minor and not self._head_sent:
-            lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-            self._out.append(b"HTTP/1.1 %d \r\n%b\r\n" % (status, lines))
+            self._out.append(b"HTTP/1.1 %d \r\n%b\r\n" % (status, join_lines(fields)))
 
     def add_head(self, status: int, reason: bytes, lines: bytes, length: int | None, close: bool) -> None:
         """The head, with the framing that the client understands."""
@@ -65,11 +65,11 @@ class AnswerWriter:
         self._head_sent = True
         self._out.append(b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, framing))
 
-    def ordinary(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> bytes:
+    def ordinary(self, status: int, reason: bytes, lines: bytes, body: bytes) -> bytes:
         """A whole answer that needs nothing but its head and its body; nothing, where it needs more than that."""
         if not self.keep_alive or self._out or self._bodiless or not self._minor or status in _NO_BODY:
             return b""
-        return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, reason, lines, length, body)
+        return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, reason, lines, len(body), body)
 
     def _framing(self, status: int, length: int | None) -> bytes:
         if status == 204:
@@ -98,7 +98,7 @@ class AnswerWriter:
         """The end; trailers go where the framing has a place for them."""
         self.finished = True
         if self._chunked and not self._bodiless:
-            self._out.append(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % field for field in trailers))
+            self._out.append(b"0\r\n%b\r\n" % join_lines(trailers))
 
     def write_to(self, transport: ITransport) -> None:
         """Write all that has been added since the last time."""

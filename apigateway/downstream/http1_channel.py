@@ -294,15 +294,15 @@ class Http1Channel(Protocol):
     def send_head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         self._answer.add_head(status, reason, lines, length, close=self._leaves_body())
 
-    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+    def send_whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         message, exchange = self._message, self._exchange
-        whole = self._answer.ordinary(status, reason, lines, length, body)
+        whole = self._answer.ordinary(status, reason, lines, body)
         if whole and exchange is not None and message is not None and message.complete:
             self.transport.write(whole)
             self._end(exchange)
             self._advance()
         else:
-            self.send_head(status, reason, lines, length)
+            self.send_head(status, reason, lines, len(body))
             self.send_body(body)
             self.finish([])
             self.flush()

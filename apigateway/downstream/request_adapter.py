@@ -126,9 +126,9 @@ class RequestDownstream:
         if length is not None and status not in (204, 304):
             request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % length])
 
-    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+    def send_whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """See `IDownstream.send_whole`."""
-        self.send_head(status, reason, lines, length)
+        self.send_head(status, reason, lines, len(body))
         self.send_body(body)
         self.finish([])
         self.flush()

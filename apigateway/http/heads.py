@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from apigateway.http.fields import Fields
 from apigateway.http.lines import find_value, join_lines, split_lines
-
-Fields = list[tuple[bytes, bytes]]
 
 CHUNKED = -1
 """The `length` of a body whose end its own framing tells (RFC 9112 §7.1)."""

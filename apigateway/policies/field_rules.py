@@ -55,14 +55,9 @@ def encoded(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]
     return tuple((name.encode(), value.encode()) for name, value in pairs)
 
 
-def without(fields: Fields, names: frozenset[bytes]) -> Fields:
-    """The fields with other names than these, which are in lower case."""
-    return [field for field in fields if field[0].lower() not in names]
-
-
 def without_any_spelling(fields: Fields, names: frozenset[bytes]) -> Fields:
-    """As `without`, and `X_User` is `X-User`: services that see fields as CGI variables can't tell them apart.
+    """The fields with other names than these, which are in lower case and have dashes only.
 
-    `names` have dashes only.
+    `X_User` is `X-User`: services that see fields as CGI variables can't tell them apart.
     """
     return [field for field in fields if field[0].lower().replace(b"_", b"-") not in names]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
@@ -19,6 +19,8 @@ from twisted.internet.posixbase import PosixReactorBase
 
 from apigateway.sockets.outbox import Outbox
 from apigateway.sockets.poller import Poller
+
+Eager = TypeVar("Eager", bound=tcp.Connection)
 
 READ_SIZE = 128 * 1024
 """The most bytes that are read from a socket at once, but for long streams."""
@@ -129,20 +131,33 @@ _init_server: Any = tcp.Server.__init__  # Twisted's constructors are not typed
 _init_client: Any = tcp.Client.__init__
 
 
+_WAYS = {
+    "is_broken": False,
+    "full_reads": 0,
+    "read_size": READ_SIZE,
+    "doRead": _do_read,
+    "write": _write,
+    "send_waiting": _send_waiting,
+    "registerProducer": _register_producer,
+    "startTLS": _start_tls,
+    "loseConnection": _lose_connection,
+    "abortConnection": _abort_connection,
+    "_shouldShutdown": False,  # closing the only descriptor of a connection ends it as well
+}
+
+
+def _eager(transport: type[Eager]) -> type[Eager]:
+    """Give one of Twisted's transports the ways above."""
+    for name, way in _WAYS.items():
+        setattr(transport, name, way)
+    return transport
+
+
+@_eager
 class EagerServer(tcp.Server):
     """The server's end of a connection."""
 
-    is_broken = False
-    full_reads = 0
-    read_size = long_read_size = READ_SIZE
-    doRead = _do_read
-    write = _write
-    registerProducer = _register_producer
-    startTLS = _start_tls
-    abortConnection = _abort_connection
-    send_waiting = _send_waiting
-    loseConnection = _lose_connection
-    _shouldShutdown = False  # closing the only descriptor of a connection ends it as well
+    long_read_size = READ_SIZE
 
     def __init__(self, outbox: Outbox, *given: Any) -> None:
         self.outbox = outbox
@@ -154,21 +169,11 @@ class EagerServer(tcp.Server):
             tcp.Server.setTcpNoDelay(self, enabled)
 
 
+@_eager
 class EagerClient(tcp.Client):
     """The client's end of a connection."""
 
-    is_broken = False
-    full_reads = 0
-    read_size = READ_SIZE
     long_read_size = LONG_READ_SIZE
-    doRead = _do_read
-    write = _write
-    registerProducer = _register_producer
-    startTLS = _start_tls
-    abortConnection = _abort_connection
-    send_waiting = _send_waiting
-    loseConnection = _lose_connection
-    _shouldShutdown = False  # closing the only descriptor of a connection ends it as well
 
     def __init__(self, outbox: Outbox, *given: Any) -> None:
         self.outbox = outbox
@@ -194,8 +199,8 @@ BACKLOG = 1024
 class Sockets:
     """Listens and connects with eager transports where the reactor is one of Twisted's own.
 
-    Accepted connections have one poller and those we made another, so that the same code runs many times in a row:
-    measured, that is a third of the time of an exchange.
+    Accepted connections have one poller and those we made another, so that the same code runs many times in a row. In
+    memory that saves a third of an exchange; under load 1.6 of 60 µs were measured.
     """
 
     def __init__(self, reactor: Any) -> None:

@@ -59,10 +59,6 @@ def _apache_time(second: int) -> str:
     return f"{day:02d}/{_MONTHS[month - 1]}/{year}:{hour:02d}:{minute:02d}:{seconds:02d} +0000"
 
 
-def _field(head: RequestHead, name: bytes) -> bytes:
-    return head.get(name) or b""
-
-
 def _path(head: RequestHead, rule: QueryRule) -> bytes:
     return head.path if head.query is None else head.path + rule(head.query)
 
@@ -95,7 +91,7 @@ def json_line(rule: QueryRule) -> Line:
             "first_byte_ms": _milliseconds(exchange.answered - exchange.started) if exchange.answered else None,
             "service_ms": _milliseconds(total - own_seconds(exchange)) if exchange.sent else None,
             "attempts": exchange.attempts,
-            "user_agent": visible(_field(head, b"user-agent")) or None,
+            "user_agent": visible(head.get(b"user-agent") or b"") or None,
         }
         if exchange.fallback:
             record["fallback"] = True
@@ -112,9 +108,9 @@ def combined_line(rule: QueryRule) -> Line:
         client = quoted(exchange.client.encode("utf-8", "replace")).replace(" ", "\\x20") or "-"
         method, path = quoted(head.method), quoted(_path(head, rule))
         request = f"{method} {path} HTTP/1.{head.minor}" if method else "-"
-        address, mark, query = _field(head, b"referer").partition(b"?")
+        address, mark, query = (head.get(b"referer") or b"").partition(b"?")
         referer = quoted(address + rule(query) if mark else address) or "-"
-        agent = quoted(_field(head, b"user-agent")) or "-"
+        agent = quoted(head.get(b"user-agent") or b"") or "-"
         return (
             f"{client} - - [{_apache_time(int(exchange.started + offset))}] "
             f'"{request}" {status_of(exchange) or "-"} {exchange.bytes_out or "-"} "{referer}" "{agent}"\n'

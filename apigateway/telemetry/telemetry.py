@@ -31,7 +31,9 @@ _log = Logger(namespace="apigateway.telemetry")
 
 @implementer(IExchangeObserver)
 class Telemetry:
-    """Hands exchanges that are over to the statistics and the access log, `FLUSH_EVERY` seconds apart.
+    """Hands exchanges that are over to the statistics and the access log, `MOST_PENDING` together at most.
+
+    Every `FLUSH_EVERY` seconds none is left.
 
     `clock` runs the timers and tells the time of day, `now` is the monotonic clock of the exchanges. Without
     `options` there is no access log.

@@ -119,8 +119,8 @@ class RecordingDownstream:
         self._sent_head = True
         self._unflushed.append(partial(self._record_head, status, reason, split_lines(lines), length))
 
-    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
-        self.send_head(status, reason, lines, length)
+    def send_whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
+        self.send_head(status, reason, lines, len(body))
         self.send_body(body)
         self.finish([])
         self.flush()

@@ -80,8 +80,8 @@ class RecordingReceiver:
         self._told("head")
         self.status, self.reason, self.fields, self.length = status, reason, split_lines(lines), length
 
-    def whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
-        self.head(status, reason, lines, length)
+    def whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
+        self.head(status, reason, lines, len(body))
         if body:
             self.data(body)
         self.end([])

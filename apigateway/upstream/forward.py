@@ -295,7 +295,7 @@ class Forward:
         exchange.status = status
         exchange.downstream.send_head(*self._plan.answer(exchange, status, reason, lines, length, now))
 
-    def whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+    def whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """See `IAttemptReceiver.whole`."""
         exchange = self.exchange
         exchange.answered = now = self._service.now()
@@ -303,8 +303,8 @@ class Forward:
         exchange.bytes_out += len(body)
         self._over(None, now)
         self._leave()
-        status, reason, lines, _ = self._plan.answer(exchange, status, reason, lines, length, now)
-        exchange.downstream.send_whole(status, reason, lines, length, body)
+        status, reason, lines, _ = self._plan.answer(exchange, status, reason, lines, len(body), now)
+        exchange.downstream.send_whole(status, reason, lines, body)
 
     def _settle_failure(self, reason: str, now: float) -> None:
         if self._target is not None:

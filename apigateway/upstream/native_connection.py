@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from apigateway.errors import CONNECTION_LOST, GatewayError
 from apigateway.http.heads import CHUNKED
+from apigateway.http.lines import join_lines
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IFlowTransport
 
@@ -72,13 +73,16 @@ class NativeConnection(Protocol):
         self._head_told = self.heard = False
         self._chunked = length == CHUNKED
         self._request_sent = not length
-        if not length and method not in _EXPECT_A_BODY:
-            self.transport.write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines))
-            return
-        framing = b"Transfer-Encoding: chunked" if self._chunked else b"Content-Length: %d" % length
-        self._out.append(b"%b %b HTTP/1.1\r\n%b%b\r\n\r\n" % (method, target, lines, framing))
-        if not length:
-            self.flush()
+        framing = b""
+        if self._chunked:
+            framing = b"Transfer-Encoding: chunked\r\n"
+        elif length or method in _EXPECT_A_BODY:
+            framing = b"Content-Length: %d\r\n" % length
+        head = b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, lines, framing)
+        if length:
+            self._out.append(head)
+        else:
+            self.transport.write(head)
 
     def body(self, data: bytes) -> None:
         """See `IAttempt.body`."""
@@ -94,7 +98,7 @@ class NativeConnection(Protocol):
         """See `IAttempt.body_end`."""
         self._request_sent = True
         if self._chunked:
-            self._out.append(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % field for field in trailers))
+            self._out.append(b"0\r\n%b\r\n" % join_lines(trailers))
 
     def flush(self) -> None:
         """See `IAttempt.flush`."""
@@ -196,10 +200,10 @@ class NativeConnection(Protocol):
     def _whole(self, receiver: IAttemptReceiver) -> None:
         """All came at once, as it mostly does; back to the pool first, as in `_complete`."""
         reader = self._reader
-        chunks, status, reason, lines, length = reader.chunks, reader.status, reader.reason, reader.lines, reader.length
+        chunks, status, reason, lines = reader.chunks, reader.status, reader.reason, reader.lines
         self._give_back()
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        receiver.whole(status, reason, lines, length or 0, body)
+        receiver.whole(status, reason, lines, body)
 
     def _complete(self, receiver: IAttemptReceiver) -> None:
         """Go back to the pool before the receiver learns of the end: the next exchange may begin in there."""

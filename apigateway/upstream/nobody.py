@@ -29,7 +29,7 @@ class Nobody:
     def send_head(self, status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """Nobody reads."""
 
-    def send_whole(self, status: int, reason: bytes, lines: bytes, length: int, body: bytes) -> None:
+    def send_whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """Nobody reads."""
 
     def send_body(self, data: bytes) -> None:

@@ -29,8 +29,8 @@ class Service:
     """A service as one snapshot has it; its targets outlive the snapshot.
 
     `retries` is how many further attempts an exchange may have, `repeats` whether there is another target for one.
-    `fallback` is an answer or another service for when
-    this one fails. `finish_abandoned` lets requests run to their end though their client is gone.
+    `fallback` is an answer or another service for when this one fails. `finish_abandoned` lets requests run to their
+    end though their client is gone.
     """
 
     __slots__ = ("name", "targets", "limits", "budget", "retries", "repeats", "fallback", "finish_abandoned", "now",

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
@@ -88,34 +88,24 @@ _PYTHON = {"PYTHONPATH": str(ROOT)}
 _PROGRAM = {**_PYTHON, "PORT": "$port", "UPSTREAM": "$upstream", "LOG": "$home/access.log", "LIMIT": "$limit"}
 _NO_KEEP_ALIVE = {"kept connections to the service": "opens one for each request"}
 
+_GATEWAY = Peer(
+    "apigateway",
+    "apigateway",
+    ("-m", "apigateway", "-c", "$file"),
+    "pip install . in the checkout",
+    file="apigateway.yaml",
+    modules=("twisted", "httptools", "treq"),
+    environ=_PYTHON,
+)
+
 _ALL = (
-    Peer(
-        "apigateway",
-        "apigateway",
-        ("-m", "apigateway", "-c", "$file"),
-        "pip install . in the checkout",
-        file="apigateway.yaml",
-        modules=("twisted", "httptools", "treq"),
-        environ=_PYTHON,
-    ),
-    Peer(
-        "apigateway-treq",
-        "apigateway, `transport: treq`",
-        ("-m", "apigateway", "-c", "$file"),
-        "pip install . in the checkout",
-        file="apigateway.yaml",
-        modules=("twisted", "httptools", "treq"),
-        environ=_PYTHON,
-        settings={"transport": "treq"},
-    ),
-    Peer(
-        "apigateway-stock",
-        "apigateway in a stock `Site`",
-        ("-m", "bench.peers.stock_site", "$file", "$port"),
-        "pip install . in the checkout",
-        file="apigateway.yaml",
-        modules=("twisted", "httptools", "treq"),
-        environ=_PYTHON,
+    _GATEWAY,
+    replace(_GATEWAY, name="apigateway-treq", title="apigateway, `transport: treq`", settings={"transport": "treq"}),
+    replace(
+        _GATEWAY,
+        name="apigateway-stock",
+        title="apigateway in a stock `Site`",
+        command=("-m", "bench.peers.stock_site", "$file", "$port"),
         settings={"listen": "tcp:0:interface=127.0.0.1"},
     ),
     Peer(

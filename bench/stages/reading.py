@@ -58,7 +58,7 @@ def _write_answer(now: Now) -> Work:
     def write(exchange: Exchange) -> None:
         writer.begin(exchange.head, True, False)
         status, reason, lines, _ = plan.answer(exchange, 200, b"OK", LINES, len(BODY), exchange.started)
-        writer.ordinary(status, reason, lines, len(BODY), BODY)
+        writer.ordinary(status, reason, lines, BODY)
 
     head = Heads()()
     return Work(write, lambda: exchange_of(head))

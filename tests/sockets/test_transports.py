@@ -401,10 +401,14 @@ class PortTests(Connected):
 class OutboxTests(Connected):
     """Small writes in a round of a poller leave at its end; everything else about a connection stays as it is."""
 
-    async def test_a_small_write_waits_for_the_end_of_the_round(self) -> None:
+    async def pair_in_a_round(self) -> tuple[Peer, Peer, Any]:
         server, client = await self.pair()
         outbox = server.transport.outbox
         outbox.is_open = True
+        return server, client, outbox
+
+    async def test_a_small_write_waits_for_the_end_of_the_round(self) -> None:
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"later")
         with self.assertRaises(BlockingIOError):
             client.transport.getHandle().recv(10)
@@ -412,9 +416,7 @@ class OutboxTests(Connected):
         self.assertEqual(client.transport.getHandle().recv(10), b"later")
 
     async def test_what_is_written_after_it_follows_it(self) -> None:
-        server, client = await self.pair()
-        outbox = server.transport.outbox
-        outbox.is_open = True
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"one ")
         server.transport.write(LARGE)
         outbox.close()
@@ -423,9 +425,7 @@ class OutboxTests(Connected):
         self.assertEqual(client.received, b"one " + LARGE)
 
     async def test_an_end_waits_for_it(self) -> None:
-        server, client = await self.pair()
-        outbox = server.transport.outbox
-        outbox.is_open = True
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"bye")
         server.transport.loseConnection()
         outbox.close()
@@ -433,9 +433,7 @@ class OutboxTests(Connected):
         self.assertEqual(client.received, b"bye")
 
     async def test_an_end_of_one_half_waits_for_it(self) -> None:
-        server, client = await self.pair()
-        outbox = server.transport.outbox
-        outbox.is_open = True
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"bye")
         server.transport.loseWriteConnection()
         outbox.close()
@@ -443,9 +441,7 @@ class OutboxTests(Connected):
         self.assertEqual(client.received, b"bye")
 
     async def test_a_connection_that_is_reset_sends_it_no_more(self) -> None:
-        server, client = await self.pair()
-        outbox = server.transport.outbox
-        outbox.is_open = True
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"nothing")
         server.transport.abortConnection()
         outbox.close()
@@ -454,9 +450,7 @@ class OutboxTests(Connected):
 
     async def test_a_reset_is_no_end_whatever_is_asked_before_or_after_it(self) -> None:
         for asked in (("loseConnection", "abortConnection"), ("abortConnection", "loseConnection")):
-            server, client = await self.pair()
-            outbox = server.transport.outbox
-            outbox.is_open = True
+            server, client, outbox = await self.pair_in_a_round()
             server.transport.write(b"nothing")
             for what in asked:
                 getattr(server.transport, what)()
@@ -466,9 +460,7 @@ class OutboxTests(Connected):
             self.assertEqual(client.received, b"")
 
     async def test_an_end_in_a_round_comes_with_the_end_of_the_round(self) -> None:
-        server, client = await self.pair()
-        outbox = server.transport.outbox
-        outbox.is_open = True
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"bye")
         server.transport.loseConnection()
         self.assertFalse(server.lost.called)
@@ -500,9 +492,7 @@ class OutboxTests(Connected):
             self.assertFalse(peer.transport.getTcpNoDelay())
 
     async def test_large_writes_wait_for_nothing(self) -> None:
-        server, client = await self.pair()
-        outbox = server.transport.outbox
-        outbox.is_open = True
+        server, client, outbox = await self.pair_in_a_round()
         server.transport.write(b"x" * (SMALL + 1))
         self.assertEqual(client.transport.getHandle().recv(1), b"x")
         outbox.close()
