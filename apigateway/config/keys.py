@@ -6,25 +6,19 @@ Reading, the JSON Schema and the table in the documents are all made from it.
 from __future__ import annotations
 
 from apigateway.config.given import Given
-from apigateway.config.kinds import ListOf, Named, OneOrMany, OrFalse, Pairs, Shorthand
+from apigateway.config.kinds import ListOf, OneOrMany, OrFalse, Pairs, Shorthand
 from apigateway.config.model import (
-    AccessLog,
-    Admin,
     CircuitBreaker,
-    Configuration,
     Cors,
-    EventLog,
     Fallback,
     Headers,
     HealthCheck,
-    Limits,
     Policies,
     Pool,
     RateLimit,
     Retries,
     Route,
     Service,
-    Stop,
     Target,
     Timeouts,
 )
@@ -34,22 +28,18 @@ from apigateway.config.web import (
     ALLOWED_PATH,
     CHANGED_FIELD,
     CORS_METHOD,
-    ENDPOINT,
     FIELD_NAME,
     FIELD_VALUE,
-    FILE,
     HOST,
     LIMIT_KEY,
     MEDIA_TYPE,
     METHOD,
-    NETWORK,
     ORIGIN,
     PREFIX,
     PROBE_PATH,
     SERVICE_NAME,
     STATUS_RANGE,
     TARGET_URL,
-    TOKEN,
 )
 
 
@@ -224,6 +214,7 @@ SHARED_KEYS = keys_of(
     health_check=(OrFalse(HEALTH_CHECK), "How targets are probed."),
     retries=(OrFalse(RETRIES, Retries(attempts=0)), "Further attempts after one that failed."),
     pool=(POOL, "Connections to each target."),
+    max_in_flight=(integer(1), "Exchanges with the service in progress, at most; above it 503 `service-overloaded`."),
     fallback=(OrFalse(FALLBACK), "What is answered instead of 502, 503 and 504."),
     finish_abandoned=(BOOLEAN, "Let the service finish a request whose client went away, instead of cutting it."),
 )
@@ -271,79 +262,3 @@ SERVICE = Table(
 )
 
 DEFAULTS = Table("defaults", SHARED_KEYS | POLICY_KEYS)
-
-ADMIN = Table(
-    "admin",
-    keys_of(
-        Admin,
-        token=(TOKEN, "Opens `/gateway/…` to whoever sends it: `Authorization: Bearer …`. Without one, nobody can."),
-        allow=(ListOf(NETWORK), "Networks whose peers see `/gateway/…` without the token."),
-    ),
-    Admin,
-)
-
-ACCESS_LOG = Table(
-    "access_log",
-    keys_of(
-        AccessLog,
-        file=(FILE, "A path, or `-` for standard output."),
-        format=(choice("json", "combined"), "One JSON object a line, or Apache's combined format."),
-        query=(choice("keep", "mask", "drop"), "What becomes of query strings: `mask` keeps names and hides values."),
-        rotate=(size(1024), "A file of this size is closed and numbered."),
-        keep=(integer(0, 10_000), "How many of the closed files are kept."),
-    ),
-    AccessLog,
-)
-
-EVENT_LOG = Table(
-    "log",
-    keys_of(
-        EventLog,
-        level=(choice("debug", "info", "warn", "error"), "What is left out below."),
-        format=(choice("text", "json"), "Lines for people, or one JSON object a line."),
-    ),
-    EventLog,
-)
-
-LIMITS = Table(
-    "limits",
-    keys_of(
-        Limits,
-        connections=(integer(1), "Connections of clients, at most."),
-        head=(size(1024), "The size of a request's head; above it 431 `head-too-large`."),
-        fields=(integer(1), "The number of its fields; above it 431 `head-too-large`."),
-        uri=(size(64), "The size of the request target; above it 414 `uri-too-long`."),
-        head_timeout=(duration(), "Until a head that has begun is complete; then 408 `request-timeout`."),
-        keep_alive=(duration(), "How long a connection may rest between requests."),
-        body_timeout=(duration(), "Without a byte of a request body arriving; then 408 `request-timeout`."),
-    ),
-    Limits,
-)
-
-STOP = Table(
-    "stop",
-    keys_of(
-        Stop,
-        accept=(duration(0), "How long new connections are still taken, when readiness already fails."),
-        drain=(duration(0), "How long running exchanges then get before they are cut."),
-    ),
-    Stop,
-)
-
-TOP_KEYS = {
-    **keys_of(
-        Configuration,
-        listen=(ListOf(ENDPOINT, 1), "Where clients connect: Twisted endpoint strings."),
-        trusted_proxies=(ListOf(NETWORK), "Peers whose `X-Forwarded-For` and `X-Request-Id` are believed."),
-        admin=(ADMIN, "Who may see `/gateway/…`."),
-        access_log=(OrFalse(ACCESS_LOG), "Where exchanges are written."),
-        log=(EVENT_LOG, "The gateway's own events."),
-        limits=(LIMITS, "Bounds on what clients may do."),
-        stop=(STOP, "How the gateway stops."),
-        dns_ttl=(duration(0), "How long the addresses of a name are remembered."),
-    ),
-    "defaults": Key(DEFAULTS, "What holds for services that say nothing else."),
-    "services": Key(Named(SERVICE_NAME, SERVICE, 1), "The services, by name.", required=True),
-}
-
-TOP = Table("configuration", TOP_KEYS)

@@ -163,6 +163,7 @@ class Service:
     health_check: HealthCheck | None = HealthCheck()
     retries: Retries = Retries()
     pool: Pool = Pool()
+    max_in_flight: int = 1024
     fallback: Fallback | None = None
     finish_abandoned: bool = False
 
@@ -199,12 +200,16 @@ class Limits:
     """Bounds on what clients may do."""
 
     connections: int = 20_000
+    connections_per_client: int = 10_000
+    exchanges: int = 10_000
+    lag: float | None = 0.25
     head: int = 32 * KIB
     fields: int = 100
     uri: int = 8 * KIB
     head_timeout: float = 10.0
     keep_alive: float = 75.0
     body_timeout: float = 60.0
+    min_rate: int = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +232,5 @@ class Configuration:
     log: EventLog = EventLog()
     limits: Limits = Limits()
     stop: Stop = Stop()
+    watch: bool = False
     dns_ttl: float = 30.0

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from apigateway.config.conflicts import check_conflicts
 from apigateway.config.environment import environment_tree
 from apigateway.config.given import Given
-from apigateway.config.keys import TOP
 from apigateway.config.model import Configuration
 from apigateway.config.problems import INVALID, ConfigurationError, Problem, Problems
+from apigateway.config.process_keys import TOP
 from apigateway.config.services import place_services
 from apigateway.config.source import Node, parse_tree
 from apigateway.config.tables import build_keys

@@ -11,15 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from apigateway.config.keys import (
-    ACCESS_LOG,
-    ADMIN,
     CIRCUIT_BREAKER,
     CORS,
-    EVENT_LOG,
     FALLBACK,
     HEADERS,
     HEALTH_CHECK,
-    LIMITS,
     PLACE_KEYS,
     POLICY_KEYS,
     POOL,
@@ -27,11 +23,10 @@ from apigateway.config.keys import (
     RETRIES,
     ROUTE_KEYS,
     SHARED_KEYS,
-    STOP,
     TARGET,
     TIMEOUTS,
-    TOP_KEYS,
 )
+from apigateway.config.process_keys import ACCESS_LOG, ADMIN, EVENT_LOG, LIMITS, STOP, TOP_KEYS
 from apigateway.config.tables import Key
 
 BEGIN, END = "<!-- keys: made by apigateway.config.reference -->\n", "<!-- end of keys -->\n"

@@ -1,4 +1,4 @@
-"""The catalogue of keys, and the example file that shows them all."""
+"""The catalogue of keys."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,9 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.given import Kind
-from apigateway.config.keys import TOP
 from apigateway.config.kinds import ListOf, Named, OneOrMany, OrFalse, Shorthand
 from apigateway.config.problems import Problems
-from apigateway.config.read import load_environment, load_file, parse_text
+from apigateway.config.process_keys import TOP
 from apigateway.config.source import parse_tree
 from apigateway.config.tables import Table
 
@@ -71,31 +70,6 @@ def built(table: Table, value: object) -> object:
     model = table.build(table.read(parse_tree(yaml.safe_dump(value), "g", {}, problems), problems), problems)
     problems.raise_any()
     return model
-
-
-class ExampleTests(SynchronousTestCase):
-    """`gateway.yaml`."""
-
-    def test_says_the_same_as_no_file_at_all(self) -> None:
-        self.assertEqual(load_file(str(EXAMPLE), {}), load_environment({}))
-
-    def test_shows_every_key(self) -> None:
-        shown = set(used(yaml.safe_load(switched_on(EXAMPLE.read_text("utf-8"))), TOP))
-        # What may also stand in `defaults`, a service or a route is shown in one of them.
-        shown_names = {name for _, name in shown}
-        layered = ("defaults", "service", "route")
-        missing = {
-            (table.name, key)
-            for table in TABLES.values()
-            for key in table.keys
-            if (key not in shown_names if table.name in layered else (table.name, key) not in shown)
-        }
-        self.assertEqual(missing, set())
-
-    def test_loads_with_every_setting_switched_on(self) -> None:
-        configuration = parse_text(switched_on(EXAMPLE.read_text("utf-8")), "gateway.yaml", {"ADMIN_TOKEN": "t"})
-        self.assertEqual([service.name for service in configuration.services], ["auth", "product", "shop", "archive"])
-        self.assertEqual(configuration.admin.token, "t")
 
 
 class CatalogueTests(SynchronousTestCase):

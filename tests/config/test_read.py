@@ -64,7 +64,7 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(found.admin, Admin("t", ()))
         self.assertEqual(found.access_log, AccessLog("access.log", "combined", "mask", 1 << 30, 9))
         self.assertEqual(found.log, EventLog("debug", "json"))
-        self.assertEqual(found.limits, Limits(1, 1024, 2, 99, 1.0, 2.0, 3.0))
+        self.assertEqual(found.limits, Limits(1, 10_000, 10_000, 0.25, 1024, 2, 99, 1.0, 2.0, 3.0))
         self.assertEqual(found.stop, Stop(0.0, 300.0))
 
     def test_the_access_log_can_be_switched_off(self) -> None:
