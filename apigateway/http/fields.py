@@ -28,7 +28,10 @@ HOP_BY_HOP = frozenset(
 
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
-OWNED = frozenset(
+REWRITTEN = frozenset((b"x-original-url", b"x-rewrite-url"))
+"""Fields that some services take for the path: with them, what was judged would not be what is served."""
+
+OWNED = REWRITTEN | frozenset(
     (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"via", b"x-real-ip")
 )
 """Fields that say who the client is and where the request has been: the gateway writes them."""
@@ -104,7 +107,7 @@ def named_by(connection: bytes | None) -> frozenset[bytes]:
 
 def connection_options(value: bytes) -> frozenset[bytes]:
     """The lower-case options of a `Connection` field (RFC 9110 §7.6.1)."""
-    return frozenset(option.strip().lower() for option in value.split(b","))
+    return frozenset(option.strip(b" \t").lower() for option in value.split(b","))
 
 
 def response_fields(fields: Iterable[tuple[bytes, bytes]]) -> Fields:

@@ -17,7 +17,8 @@ _VALUE = rb"[\t -~\x80-\xff]*+"
 # The first letter is tried before the rest of a name; most names need no more.
 _REQUEST_SPECIAL = (
     rb"[Cc](?i:onnection:|ontent-length:)|[Kk](?i:eep-alive:)|[Pp](?i:roxy-)|[Tt](?i:e:|ransfer-encoding:)"
-    rb"|[Uu](?i:pgrade:)|[Ee](?i:xpect:)|[Ff](?i:orwarded:)|[Xx](?i:-forwarded-|-request-id:|-real-ip:)|[Vv](?i:ia:)"
+    rb"|[Uu](?i:pgrade:)|[Ee](?i:xpect:)|[Ff](?i:orwarded:)|[Vv](?i:ia:)"
+    rb"|[Xx](?i:-forwarded-|-request-id:|-real-ip:|-original-url:|-rewrite-url:)"
     rb"|[Hh](?i:ost:)"
 )
 _RESPONSE_SPECIAL = (
@@ -27,7 +28,7 @@ _RESPONSE_SPECIAL = (
 _KEEP_ALIVE = rb"[Cc]onnection: [Kk]eep-[Aa]live\r\n"
 _LENGTH = rb"[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n"
 _HEEDED = (
-    rb"(?:[Hh]ost: ([0-9A-Za-z.-]+(?::[0-9]+)?)\r\n"
+    rb"(?:[Hh]ost: ([0-9A-Za-z.-]+(?::[0-5]?[0-9]{1,4})?)\r\n"
     rb"|[Cc]onnection: ([Kk]eep-[Aa]live|[Cc]lose)\r\n"
     rb"|" + _LENGTH + rb")"
 )  # fmt: skip

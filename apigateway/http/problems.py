@@ -1,6 +1,7 @@
 """The gateway's own errors as RFC 9457 problem details, or as text or HTML where `Accept` prefers those.
 
-Nothing that the client sent is echoed but the request id, which is checked where it is taken.
+Nothing that the client sent is echoed but the request id, which is checked where it is taken. Should anything slip
+through all the same, browsers are told to take no answer for what it is not called, and to run nothing in a page.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from html import escape
 from apigateway.errors import Cause, GatewayError
 from apigateway.http.answers import Answer
 from apigateway.http.heads import RequestHead
+
+_NO_SNIFFING = (b"X-Content-Type-Options", b"nosniff")
+_NO_SCRIPTS = (b"Content-Security-Policy", b"default-src 'none'; frame-ancestors 'none'")
 
 TYPE_BASE = "urn:apigateway:problem:"
 
@@ -59,11 +63,36 @@ def members_of(cause: Cause, detail: str, request_id: bytes) -> dict[str, object
     return members
 
 
+_JSON = "application/problem+json"
+_ID = b"(request-id)"
+_MOST_KNOWN = 256
+_known: dict[tuple[str, str, int, str], list[str]] = {}
+
+
+def _around_id(cause: Cause, detail: str) -> list[str]:
+    """A document as JSON, taken apart where the request id stands.
+
+    Refusals of one kind differ in nothing else, and where there are many of them each has to be cheap.
+    """
+    key = (cause.code, cause.title, cause.status, detail)
+    parts = _known.get(key)
+    if parts is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        parts = _known[key] = _json(members_of(cause, detail, _ID)).split(_ID.decode())
+    return parts
+
+
 def problem(error: GatewayError, head: RequestHead | None, request_id: bytes) -> Answer:
     """The answer for a failure. `head` is None where no head could be read."""
     media_type = _media_type(head.get(b"accept") if head else None)
-    body = _WRITERS[media_type](members_of(error.cause, error.detail, request_id))
-    fields = [(b"Content-Type", media_type.encode()), (b"Cache-Control", b"no-store"), *error.fields]
+    if media_type == _JSON and request_id.isalnum():
+        body = request_id.decode().join(_around_id(error.cause, error.detail))
+    else:
+        body = _WRITERS[media_type](members_of(error.cause, error.detail, request_id))
+    fields = [(b"Content-Type", media_type.encode()), (b"Cache-Control", b"no-store"), _NO_SNIFFING, *error.fields]
+    if media_type.startswith("text/html"):
+        fields.append(_NO_SCRIPTS)
     if error.retry_after_s is not None:
         fields.append((b"Retry-After", b"%d" % error.retry_after_s))
     return Answer(error.cause.status, fields, body.encode())

@@ -1,25 +1,33 @@
 """Reads requests from bytes: what nearly all look like is matched, httptools reads the others.
 
-Limits and the order of messages are kept here. Sans-I/O. httptools can't be paused, so pipelined requests of one
-segment queue up in `ready`; the caller stops reading from the socket while there are any.
+Limits and the order of messages are kept here. Sans-I/O. Of many requests that are pipelined a few are read ahead into
+`ready`, and the bytes of the others are put off; the caller stops reading from the socket while there are any.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 import httptools
 
 from apigateway.errors import BAD_REQUEST, HEAD_TOO_LARGE, URI_TOO_LONG, GatewayError
 from apigateway.http.fields import Fields
-from apigateway.http.framing import read_head
+from apigateway.http.framing import check_protocol, read_head
 from apigateway.http.heads import CHUNKED, RequestHead
 from apigateway.http.ordinary import match_request, match_start
+from apigateway.http.ordinary_head import ordinary_head
 
 PIPELINED = 16
 """Requests that may wait behind the present one before the connection is read no further."""
+
+SLICE = 4 * 1024
+"""httptools can't be stopped: so many bytes it gets at once of what may be many requests, or many chunks."""
+
+MOST_PIECES = 64
+"""Pieces of a body that wait are put together when there are more …"""
+CRUMB = 64
+"""… and where they have fewer bytes than that each, to read them is work."""
 
 SEGMENT = 64 * 1024
 """The most bytes that the parser gets at once; slack for what it keeps out of our sight."""
@@ -41,20 +49,25 @@ _VERSION_SIZE = len(b" HTTP/1.1\r\n")
 
 
 class RequestMessage:
-    """A request as far as it has arrived: its head, and what of its body nobody has taken yet."""
+    """A request as far as it has arrived: its head, and what of its body nobody has taken yet.
 
-    __slots__ = ("head", "chunks", "trailers", "complete")
+    `is_crumbs`: the body comes in pieces so small that reading them is work.
+    """
+
+    __slots__ = ("head", "chunks", "trailers", "complete", "is_crumbs")
 
     def __init__(self, head: RequestHead) -> None:
         self.head = head
         self.chunks: list[bytes] = []
         self.trailers: Fields = []
-        self.complete = False
+        self.complete = self.is_crumbs = False
 
-
-def nothing_read() -> RequestHead:
-    """The head of a request that is so malformed that none could be read."""
-    return RequestHead(b"", b"", 1, [], [], {})
+    def gather(self) -> None:
+        """Put many pieces together: one byte each, they would take far more room than their bytes."""
+        if len(self.chunks) > MOST_PIECES:
+            whole = b"".join(self.chunks)
+            self.is_crumbs = len(whole) < len(self.chunks) * CRUMB
+            self.chunks = [whole]
 
 
 def _same_framing(length: int) -> bytes:
@@ -63,62 +76,25 @@ def _same_framing(length: int) -> bytes:
     return b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % framing
 
 
-def ordinary_head(groups: tuple[Any, ...], limits: HeadLimits) -> RequestHead | None:
-    """The head that `match_request` found; None where it is for the parser's side to speak of limits or repetitions."""
-    method, target, lines, host, _, _, more, *_ = groups
-    if host and groups[10] is None:
-        special = {b"host": host}  # as it mostly is
-        lines += more
-    else:
-        special, lines = _heeded(groups)
-        if b"host" not in special:
-            return None
-    # With the three that are not among the lines.
-    if len(target) > limits.uri or lines.count(b"\n") > limits.fields - 3:
-        return None
-    head = RequestHead(method, target, 1, None, None, special, lines)
-    if len(special) > 1:
-        head.keep_alive = special.get(b"connection", b"") not in _CLOSE
-        head.length = int(special.get(b"content-length", 0))
-    return head
-
-
-def _heeded(groups: tuple[Any, ...]) -> tuple[dict[bytes, bytes], bytes]:
-    """The fields that are heeded, and all the other lines; no fields, where one is repeated."""
-    special: dict[bytes, bytes] = {}
-    lines = groups[2]
-    for at in (3, 7, 11):
-        host, connection, length, more = groups[at : at + 4]
-        name = b"host" if host else b"connection" if connection else b"content-length" if length else b""
-        if name in special:
-            return {}, b""
-        if name:
-            special[name] = host or connection or length
-        lines += more or b""
-    return special, lines
-
-
-_CLOSE = (b"close", b"Close")
-
-
 class RequestReader:
     """The requests of one connection.
 
     `ready` holds the messages whose head is complete, oldest first, until the caller takes them. `error` is why the
     connection can't go on after those, `error_head` what could be read of the malformed request. `between_requests`
-    says that nothing of a next request has arrived.
+    says that nothing of a next request has arrived. `put_off` has not been looked at: `go_on` does, and is to be called
+    when the last of `ready` is taken.
     """
 
     __slots__ = (
         "ready", "error", "error_head", "between_requests", "_limits", "_parser", "_url", "_fields", "_message",
         "_left", "_fed", "_segment", "_last_rest", "_last_lines", "_last_special",
-        "_goes_on",
+        "_goes_on", "_start", "put_off", "_due",
     )  # fmt: skip
 
     def __init__(self, limits: HeadLimits) -> None:
         self.ready: deque[RequestMessage] = deque()
         self.error: GatewayError | None = None
-        self.error_head = nothing_read()
+        self.error_head = RequestHead(b"", b"", 1, [], [], {})  # nothing of it could be read
         self.between_requests = True
         self._limits = limits
         self._parser: httptools.HttpRequestParser | None = None
@@ -133,20 +109,39 @@ class RequestReader:
         self._last_special: dict[bytes, bytes] = {}
         # Bytes since the last piece that left the parser: an upper bound of what it holds.
         self._fed = self._segment = 0
+        # What the parser got of a request line, until the first field is there.
+        self._start = b""
+        # Bytes of a body of known length that the parser has not passed on yet.
+        self._due = 0
+        self.put_off = b""
 
     @property
     def has_room(self) -> bool:
         """Whether more may be fed while the messages in `ready` wait: a few heads, and of their bodies nothing."""
         ready = self.ready
-        return not ready or (len(ready) < PIPELINED and not ready[-1].chunks)
+        return not ready or (len(ready) < PIPELINED and not ready[-1].chunks and not self.put_off)
 
     @property
     def is_quiet(self) -> bool:
         """Nothing waits in `ready`, and nothing is wrong."""
         return not self.ready and self.error is None
 
+    def forget(self) -> None:
+        """Let go of all that nobody has taken: nothing more is read."""
+        self.ready.clear()
+        self.put_off = self._url = self._start = b""
+        self._fields, self._parser = [], None
+
+    def go_on(self) -> None:
+        """Look at what was put off, as far as there is room."""
+        data, self.put_off = self.put_off, b""
+        self.feed(data)
+
     def feed(self, data: bytes) -> None:
         """Read on. Never raises: look at `ready` and `error`."""
+        if self.put_off:
+            self.put_off += data
+            return
         if self.error is not None:
             return
         if self._left:
@@ -186,7 +181,7 @@ class RequestReader:
     def _take_ordinary(self, data: bytes) -> bytes:
         """Take the requests at the beginning that are ordinary; returns what follows them, which is for the parser."""
         limits, start, end = self._limits, 0, len(data)
-        while start < end and not self._left and self._goes_on:
+        while start < end and not self._left and self._goes_on and len(self.ready) < PIPELINED:
             found = match_request(data, start, start + limits.head)
             if found is None:
                 break
@@ -228,11 +223,17 @@ class RequestReader:
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
-        while data and self.error is None:
+        start = 0
+        while start < len(data) and self.error is None:
+            if len(self.ready) >= PIPELINED:
+                self.put_off = data[start:]
+                return
             # What is counted in segments must come in segments.
-            segment, data = (data, b"") if len(data) <= SEGMENT else (data[:SEGMENT], data[SEGMENT:])
+            segment = data[start : start + min(max(self._due, SLICE), SEGMENT)]
             self._segment = size = len(segment)
             self._fed += size
+            start += size
+            self._start += segment
             try:
                 self._parser.feed_data(segment)
             except httptools.HttpParserUpgrade as upgrade:
@@ -240,7 +241,7 @@ class RequestReader:
                 self._parser = httptools.HttpRequestParser(self)
                 if self._message is not None:
                     self._parser.feed_data(_same_framing(self._message.head.length))
-                data = segment[upgrade.args[0] :] + data
+                start -= size - upgrade.args[0]
             except httptools.HttpParserCallbackError as error:
                 self._stop(error.__context__)
             except httptools.HttpParserError as error:
@@ -248,6 +249,10 @@ class RequestReader:
             else:
                 if self._fed > self._limits.head:
                     self._check_unfinished()
+                if self._message is not None:
+                    self._message.gather()
+            if self.between_requests or self._fields or self._message is not None:
+                self._start = b""
 
     def _stop(self, error: BaseException | None) -> None:
         if not isinstance(error, GatewayError):
@@ -293,6 +298,8 @@ class RequestReader:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._fields and self._message is None:
+            check_protocol(self._url, self._start)
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -309,6 +316,8 @@ class RequestReader:
             raise self._too_large()
         method = parser.get_method()
         try:
+            if not fields:
+                check_protocol(self._url, self._start)
             head = read_head(method, self._url, parser.get_http_version(), fields, parser.should_keep_alive())
         except GatewayError:
             self.error_head = RequestHead(method, self._url, 1, fields, fields, {})
@@ -317,10 +326,12 @@ class RequestReader:
         self._message = message = RequestMessage(head)
         self._fields = message.trailers
         self._fed = self._segment
+        self._due = head.length
         self.ready.append(message)
 
     def on_body(self, body: bytes) -> None:
         self._fed = self._segment
+        self._due -= len(body)
         self._message.chunks.append(body)  # type: ignore[union-attr]  # the parser calls this inside a message only
 
     def on_message_complete(self) -> None:
@@ -332,5 +343,5 @@ class RequestReader:
                 self._check_trailers(message.trailers)
             message.complete = True
         self._message = None
-        self._fed = 0
+        self._fed = self._due = 0
         self.between_requests = True

@@ -12,12 +12,15 @@ import re
 import httptools
 
 from apigateway.errors import BAD_RESPONSE, GatewayError
-from apigateway.http.fields import FRAMING, Fields, response_fields
+from apigateway.http.fields import FRAMING, Fields, connection_options, response_fields
 from apigateway.http.lines import join_lines
 from apigateway.http.ordinary import match_response
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 256
+MAX_INTERIM = 100
+"""The most interim answers before a final one: a service that sends them for ever has no answer."""
+
 _SEGMENT = 64 * 1024
 _NO_BODY = frozenset((b"204", b"304"))
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -29,14 +32,14 @@ class ResponseReader:
     `interim` holds (status, fields) of 1xx answers. `status` is 0 until the final head is complete; then `reason`,
     `lines` (the fields that are passed on), `length` (None: unknown) and `keep_alive` are set. `chunks` is what came
     of the body. `is_whole` says that an ordinary answer came all at once, `complete` that the message is over,
-    `until_close` that the end of the connection is its end, `excess` that more came than was asked for. `error` is a
-    `GatewayError`.
+    `until_close` that the end of the connection is its end, `excess` that more came than was asked for, or may still
+    come: then nothing else must be read from this connection. `error` is a `GatewayError`.
     """
 
     __slots__ = (
         "interim", "status", "reason", "lines", "length", "keep_alive", "chunks", "trailers", "complete", "is_whole",
-        "until_close", "excess", "error", "_is_head", "_is_parsed", "_parser", "_pending", "_pending_reason", "_fed",
-        "_segment", "_left",
+        "until_close", "excess", "error", "_is_head", "_is_parsed", "_is_begun", "_parser", "_pending",
+        "_pending_reason", "_fed", "_segment", "_left", "_interims",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,7 +51,7 @@ class ResponseReader:
         self._is_parsed = False
         self._pending: Fields = []
         self._pending_reason = b""
-        self._fed = self._segment = self._left = 0
+        self._fed = self._segment = self._left = self._interims = 0
         self.expect(is_head=False)
 
     def expect(self, is_head: bool) -> None:
@@ -56,7 +59,8 @@ class ResponseReader:
         self._is_head = is_head
         if self._is_parsed:
             self.interim, self.trailers = [], []
-        self._is_parsed = False
+            self._interims = 0
+        self._is_parsed = self._is_begun = False
         self.status = 0
         self.reason = self.lines = b""
         self.length: int | None = None
@@ -127,10 +131,19 @@ class ResponseReader:
     def _parse(self, data: bytes) -> None:
         if not self._is_parsed:
             self._begin_parsing()
+        if not self._is_begun:
+            self._check_start(data)
         while data and self.error is None:
             # What is counted in segments must come in segments.
             segment, data = (data, b"") if len(data) <= _SEGMENT else (data[:_SEGMENT], data[_SEGMENT:])
             self._parse_segment(segment)
+
+    def _check_start(self, data: bytes) -> None:
+        """llhttp reads answers of other protocols as if they were HTTP's, and does not tell."""
+        start = data.lstrip(b"\r\n")[:1]
+        self._is_begun = bool(start)
+        if start not in b"H":
+            self.error = GatewayError(BAD_RESPONSE, "The answer is not HTTP.")
 
     def _parse_segment(self, data: bytes) -> None:
         self._segment = len(data)
@@ -182,6 +195,8 @@ class ResponseReader:
         if len(fields) > MAX_FIELDS or self._fed > MAX_HEAD_BYTES + _SEGMENT:
             raise GatewayError(BAD_RESPONSE, f"The service sent a head of more than {MAX_FIELDS} fields.")
         self._fed = self._segment
+        if _CONTROL.search(self._pending_reason):
+            raise GatewayError(BAD_RESPONSE, "The service answered with control bytes in its status line.")
         parser = self._parser
         status = parser.get_status_code()  # type: ignore[union-attr]  # the parser calls this: it is there
         if status < 200:
@@ -192,11 +207,10 @@ class ResponseReader:
             if any(name.lower() in FRAMING for name, _ in fields):
                 raise GatewayError(BAD_RESPONSE, "The service sent an interim answer that announces a body.")
             self.interim.append((status, fields))
-            if len(self.interim) > MAX_FIELDS:
+            self._interims += 1
+            if self._interims > MAX_INTERIM:
                 raise GatewayError(BAD_RESPONSE, "The service sent too many interim answers.")
             return
-        if _CONTROL.search(self._pending_reason):
-            raise GatewayError(BAD_RESPONSE, "The service answered with control bytes in its status line.")
         self.status = status
         self.reason = self._pending_reason
         self.lines = join_lines(response_fields(fields))
@@ -212,21 +226,26 @@ class ResponseReader:
         """RFC 9112 §6.3; only `chunked` is understood, and two framings are refused by the parser."""
         if version not in ("1.1", "1.0"):
             raise GatewayError(BAD_RESPONSE, "The service answered in a version that is not HTTP/1.1 or HTTP/1.0.")
+        if version == "1.0":
+            # To llhttp `Proxy-Connection` is as good, and "keep-alive" goes before "close".
+            named = connection_options(b",".join(value for name, value in fields if name.lower() == b"connection"))
+            self.keep_alive = self.keep_alive and b"keep-alive" in named and b"close" not in named
         chunked = False
         for name, value in fields:
             size = len(name)
             if size == 14 and name.lower() == b"content-length":
                 self.length = int(value)
             elif size == 17 and name.lower() == b"transfer-encoding":
-                if value.strip().lower() != b"chunked" or chunked or version == "1.0":
+                # A tab behind it is more than llhttp can read: it would take the chunks for the body.
+                if value.strip(b" ").lower() != b"chunked" or chunked or version == "1.0":
                     raise GatewayError(BAD_RESPONSE, "The service used a transfer coding other than 'chunked'.")
                 chunked = True
-        if self.status in (204, 304):
-            if chunked or (self.length and self.status == 204):
-                self.keep_alive = False  # the body that is announced may follow, and would answer the next request
+        if self._is_head or self.status in (204, 304):
+            # A body that is announced may follow after all, at any time, and would answer the next request.
+            self.excess = chunked or bool(self.length)
         elif self.length is None and not chunked:
-            self.until_close = not self._is_head
-            self.keep_alive = self.keep_alive and self._is_head
+            self.until_close = True
+            self.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if self.complete:
@@ -237,5 +256,7 @@ class ResponseReader:
 
     def on_message_complete(self) -> None:
         if self.status:
+            if self.trailers and any(name.lower() in FRAMING for name, _ in self.trailers):
+                raise GatewayError(BAD_RESPONSE, "The service sent framing fields behind the body.")
             self.complete = True
         self._fed = 0

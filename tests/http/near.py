@@ -15,6 +15,7 @@ HEEDED = (
     b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Keep-Alive", b"Proxy-Connection",
     b"Proxy-Authenticate", b"Proxy-Authorization", b"TE", b"Upgrade", b"Forwarded", b"X-Forwarded-For",
     b"X-Forwarded-Proto", b"X-Forwarded-Host", b"X-Forwarded-Port", b"X-Request-Id", b"Via", b"X-Real-IP", b"Expect",
+    b"X-Original-URL", b"X-Rewrite-URL",
 )  # fmt: skip
 """Every name that decides about something."""
 

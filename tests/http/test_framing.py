@@ -48,6 +48,15 @@ class TargetTests(HeadCase):
         for target in (b"http://", b"http:///a", b"http://u@h/", b"http://h h/", b"http://h:x/", b"http://h/#a"):
             self.refused(target=target)
 
+    def test_an_absolute_form_excuses_no_bad_host(self) -> None:
+        for fields in ([], [(b"Host", b"a b")], [HOST, HOST]):
+            self.refused(target=b"http://h/", fields=fields)
+
+    def test_of_an_absolute_form_policies_see_the_host_that_the_service_does(self) -> None:
+        head = read(target=b"http://other.example/a", fields=[(b"A", b"b"), (b"hOST", b"h"), (b"C", b"d")])
+        self.assertEqual(head.fields, [(b"Host", b"other.example"), (b"A", b"b"), (b"C", b"d")])
+        self.assertEqual((head.get(b"host"), head.plain), (b"other.example", [(b"A", b"b"), (b"C", b"d")]))
+
     def test_other_forms_are_refused(self) -> None:
         for target in (b"a", b"?a", b"", b"h:443", b"ftp://h/", b"file:///etc/passwd", b"\\a"):
             self.refused(target=target)
@@ -86,7 +95,13 @@ class HostTests(HeadCase):
             self.assertEqual(read(fields=[(b"Host", host)]).special[b"host"], host)
 
     def test_others_are_refused(self) -> None:
-        for host in (b"a b", b"a/b", b"u@h", b"h:x", b"[::1", b"::1", b'a"b', b"\xff", b"a\\b"):
+        for host in (b"a b", b"a/b", b"u@h", b"h:x", b"[::1", b"::1", b'a"b', b"\xff", b"a\\b", b"a,b", b"a%2fb", b"*"):
+            self.refused(fields=[(b"Host", host)])
+
+    def test_a_port_is_one_that_exists_and_has_a_name_before_it(self) -> None:
+        for host in (b"h:", b"h:0", b"h:65535", b"[::1]:65535", b"h:08000"):
+            self.assertEqual(read(fields=[(b"Host", host)]).special[b"host"], host)
+        for host in (b":80", b"h:65536", b"h:99999", b"h:100000", b"h:-1", b"h:80:80"):
             self.refused(fields=[(b"Host", host)])
 
 
@@ -121,6 +136,17 @@ class FramingTests(HeadCase):
         chunked = (b"Transfer-Encoding", b"chunked")
         self.refused(version="1.0", fields=[HOST, chunked])
         self.refused(version="1.0", fields=[chunked])
+
+    def test_a_length_beside_chunks_is_refused_whatever_the_parser_thinks(self) -> None:
+        self.refused(fields=[HOST, (b"Content-Length", b"3"), (b"Transfer-Encoding", b"chunked")])
+
+    def test_a_length_is_digits_whatever_the_parser_thinks(self) -> None:
+        for value in (b"+3", b"-3", b"1_0", b"3, 3", b"0x3", b"", b"\x0b3", b"\xb3"):
+            self.refused(fields=[HOST, (b"Content-Length", value)])
+
+    def test_space_is_all_that_may_stand_around_a_coding(self) -> None:
+        for value in (b"\x0bchunked", b"chunked\x0c", b"chunked\t", b"\xa0chunked"):
+            self.refused(fields=[HOST, (b"Transfer-Encoding", value)])
 
     def test_an_expectation_other_than_100_continue_is_refused(self) -> None:
         self.assertEqual(self.length((b"Expect", b"100-Continue "), (b"Content-Length", b"1")), 1)

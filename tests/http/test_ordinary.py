@@ -128,8 +128,8 @@ def requests_told(segments: Iterable[bytes], limits: HeadLimits | None = None) -
 
 def answer_told(reader: ResponseReader) -> tuple[object, ...]:
     return (
-        reader.interim, reader.status, reader.reason, as_h11(split_lines(reader.lines)), reader.length,
-        reader.keep_alive, b"".join(reader.chunks), reader.complete, reader.trailers, reader.until_close,
+        list(reader.interim), reader.status, reader.reason, as_h11(split_lines(reader.lines)), reader.length,
+        reader.keep_alive, b"".join(reader.chunks), reader.complete, list(reader.trailers), reader.until_close,
         reader.excess, said(reader.error),
     )  # fmt: skip
 

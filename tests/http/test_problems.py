@@ -9,6 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.errors import BREAKER_OPEN, CAUSES, METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError
+from apigateway.http import problems
 from apigateway.http.answers import Answer
 from apigateway.http.heads import RequestHead
 from apigateway.http.problems import problem
@@ -52,8 +53,33 @@ class DocumentTests(SynchronousTestCase):
             self.assertEqual(answer.status, cause.status)
             self.assertEqual(json.loads(answer.body)["cause"], cause.code)
 
+    def test_it_differs_in_nothing_but_the_request_id_however_often_it_is_made(
+        self,
+    ) -> None:
+        error = GatewayError(NO_ROUTE, 'Look at 100% of "it".')
+        for request_id in (b"5f1d7c0aa3", b"a.b:c/d+e=f@g-h", b"5f1d7c0aa3", b"0"):
+            document = self.document(error, request_id)
+            self.assertEqual((document.pop("request_id"), document["detail"]), (request_id.decode(), error.detail))
+            self.assertEqual(document["instance"], f"urn:request:{request_id.decode()}")
+
+    def test_more_kinds_of_refusals_than_are_remembered_are_no_trouble(self) -> None:
+        for number in range(1000):
+            error = GatewayError(NO_ROUTE, f"Number {number}.")
+            self.assertEqual(self.document(error, b"1d")["detail"], error.detail)
+        self.assertLessEqual(len(problems._known), problems._MOST_KNOWN)
+
     def test_it_must_not_be_cached(self) -> None:
         self.assertIn((b"Cache-Control", b"no-store"), problem(GatewayError(NO_ROUTE), None, b"").fields)
+
+    def test_browsers_are_told_to_take_it_for_what_it_is_called(self) -> None:
+        for accept in (None, b"text/html", b"text/plain"):
+            fields = problem(GatewayError(NO_ROUTE), asked_for(accept), b"").fields
+            self.assertIn((b"X-Content-Type-Options", b"nosniff"), fields)
+
+    def test_no_script_runs_in_a_page_whatever_it_says(self) -> None:
+        fields = dict(problem(GatewayError(NO_ROUTE), asked_for(b"text/html"), b"").fields)
+        self.assertEqual(fields[b"Content-Security-Policy"], b"default-src 'none'; frame-ancestors 'none'")
+        self.assertNotIn(b"Content-Security-Policy", dict(problem(GatewayError(NO_ROUTE), None, b"").fields))
 
     def test_it_says_when_to_come_again_where_that_is_known(self) -> None:
         self.assertIn((b"Retry-After", b"7"), problem(GatewayError(BREAKER_OPEN, "", 7), None, b"").fields)

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.http.heads import CHUNKED
-from apigateway.http.request_reader import SEGMENT, HeadLimits, RequestMessage, RequestReader
+from apigateway.http.request_reader import (
+    MOST_PIECES,
+    MOST_REMEMBERED,
+    PIPELINED,
+    SEGMENT,
+    SLICE,
+    HeadLimits,
+    RequestMessage,
+    RequestReader,
+)
 from tests.http.messages import Reading, Wire, as_h11, cuts, h11_request, pieces, requests, spoiled, unordered
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -124,6 +133,86 @@ class ReadingTests(SynchronousTestCase):
         self.assertTrue(fed(PUT, b"\r\n").between_requests)
 
 
+def taken(reader: RequestReader) -> list[RequestMessage]:
+    """All that can be read of what was fed, as a connection takes it."""
+    messages = []
+    while reader.ready:
+        messages.append(reader.ready.popleft())
+        if reader.put_off and not reader.ready:
+            reader.go_on()
+    assert reader.error is None
+    return messages
+
+
+class PipelinedTests(SynchronousTestCase):
+    """Of many requests that came together a few are read ahead, however they are read."""
+
+    ORDINARY = b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
+    OTHER = b"GET /%d HTTP/1.1\r\nhost: h\r\nte: trailers\r\n\r\n"
+    CHUNKED = b"PUT /%d HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    SIZED = b"PUT /%d HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"
+
+    def many(self, kinds: list[bytes], count: int) -> bytes:
+        return b"".join(kinds[number % len(kinds)] % number for number in range(count))
+
+    def test_ordinary_ones_are_read_up_to_the_bound(self) -> None:
+        reader = fed(self.many([self.ORDINARY], 4000))
+        self.assertEqual(len(reader.ready), PIPELINED)
+        self.assertFalse(reader.has_room)
+
+    def test_others_up_to_what_a_slice_holds(self) -> None:
+        for kind in (self.OTHER, self.CHUNKED, b"GET /%d HTTP/1.1\nhost:h\n\n"):
+            reader = fed(self.many([kind], 1 + 100_000 // len(kind)))
+            self.assertLessEqual(len(reader.ready), PIPELINED + SLICE // 25, kind)
+            self.assertTrue(reader.put_off or reader.error, kind)
+
+    def test_what_is_put_off_comes_in_its_turn_and_nothing_is_lost(self) -> None:
+        for kinds in ([self.ORDINARY], [self.OTHER], [self.CHUNKED], [self.SIZED], [self.ORDINARY, self.SIZED],
+                      [self.ORDINARY, self.OTHER, self.CHUNKED, self.SIZED]):  # fmt: skip
+            wire = self.many(kinds, 300)
+            for parts in ([wire], [wire[:5000], wire[5000:]], [wire[at : at + 777] for at in range(0, len(wire), 777)]):
+                messages = taken(fed(*parts))
+                self.assertEqual([one.head.target for one in messages], [b"/%d" % number for number in range(300)])
+                self.assertTrue(all(one.complete for one in messages))
+                bodies = {b"".join(one.chunks) for one in messages if one.head.method == b"PUT"}
+                self.assertLessEqual(bodies, {b"ab"})
+
+    def test_the_body_of_the_last_that_waits_may_be_put_off_with_the_rest(self) -> None:
+        body = b"x" * 50_000
+        last = b"PUT /last HTTP/1.1\r\nhost: h\r\nte: trailers\r\ncontent-length: 50000\r\n\r\n" + body
+        messages = taken(fed(self.many([self.OTHER], 200) + last + self.ORDINARY % 1))
+        self.assertEqual((len(messages), b"".join(messages[200].chunks)), (202, body))
+
+    def test_what_is_malformed_among_them_is_so_in_its_turn(self) -> None:
+        reader = fed(self.many([self.ORDINARY], 100) + b"nonsense\r\n\r\n")
+        self.assertIsNone(reader.error)
+        for _ in range(100):
+            reader.ready.popleft()
+            if reader.put_off and not reader.ready:
+                reader.go_on()
+        self.assertEqual(cause_of(reader), "bad-request")
+
+    def test_small_chunks_that_wait_are_put_together(self) -> None:
+        reader = fed(b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + b"2\r\nab\r\n" * 18_000)
+        chunks = reader.ready[0].chunks
+        self.assertEqual((b"".join(chunks), len(chunks) <= MOST_PIECES + SLICE // 7), (b"ab" * 18_000, True))
+
+    def test_a_body_of_known_length_is_not_cut_into_slices(self) -> None:
+        head = b"PUT / HTTP/1.1\r\nhost: h\r\nte: trailers\r\ncontent-length: 131072\r\n\r\n"
+        reader = fed(head, b"x" * 131072)
+        self.assertEqual([len(piece) for piece in reader.ready[0].chunks], [65536, 65536])
+
+    def test_of_long_heads_nothing_is_remembered(self) -> None:
+        for size, expected in ((MOST_REMEMBERED - 10, True), (MOST_REMEMBERED, False)):
+            reader = fed(b"GET /1 HTTP/1.1\r\nHost: h\r\nX: " + b"a" * size + b"\r\n\r\n")
+            self.assertEqual(bool(reader._last_rest), expected)
+
+    def test_what_nobody_takes_any_more_is_let_go_of(self) -> None:
+        reader = fed(self.many([self.ORDINARY], 100))
+        reader.forget()
+        self.assertEqual((len(reader.ready), reader.put_off), (0, b""))
+
+
 class UpgradeTests(SynchronousTestCase):
     ASK = b"GET /%d HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
 
@@ -134,9 +223,7 @@ class UpgradeTests(SynchronousTestCase):
         self.assertIsNone(reader.error)
 
     def test_any_number_of_them_in_one_piece(self) -> None:
-        reader = fed(b"".join(self.ASK % number for number in range(700)))
-        self.assertEqual(len(reader.ready), 700)
-        self.assertIsNone(reader.error)
+        self.assertEqual(len(taken(fed(b"".join(self.ASK % number for number in range(700))))), 700)
 
     def test_one_whose_head_ends_a_piece(self) -> None:
         reader = fed(self.ASK % 1, GET)
@@ -217,6 +304,9 @@ REFUSED = {
     "a fragment": b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
     "a target that is not ASCII": b"GET /\xff HTTP/1.1\r\nHost: h\r\n\r\n",
     "a space in the target": b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",
+    "RTSP": b"GET / RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+    "RTSP without fields": b"OPTIONS /a  RTSP/1.0\r\n\r\n",
+    "RTSP with a host": b"POST / RTSP/1.1\r\nHost: h\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 32,
 }  # fmt: skip
 
@@ -233,6 +323,10 @@ class RefusalTests(SynchronousTestCase):
             reader = fed(*pieces(data, list(range(len(data)))))
             self.assertEqual(cause_of(reader), "bad-request", name)
             self.assertFalse(any(message.complete for message in reader.ready), name)
+
+    def test_another_protocol_may_be_spoken_of(self) -> None:
+        reader = fed(GET[:-2] + b"User-Agent: x RTSP/1.0\r\nX_Y: / RTSP/\r\n\r\n" + GET)
+        self.assertEqual((len(reader.ready), reader.error), (2, None))
 
     def test_an_expectation_other_than_100_continue_is_refused(self) -> None:
         self.assertEqual(cause_of(fed(GET[:-2] + b"Expect: magic\r\n\r\n")), "expectation-failed")

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.http.fields import response_fields
 from apigateway.http.lines import split_lines
-from apigateway.http.response_reader import MAX_FIELDS, MAX_HEAD_BYTES, ResponseReader
+from apigateway.http.response_reader import MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM, ResponseReader
 from tests.http.messages import Reading, Wire, as_h11, cuts, h11_response, pieces, responses, spoiled
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
@@ -95,8 +95,8 @@ class ReadingTests(SynchronousTestCase):
             for framing in (b"", b"Content-Length: 3\r\n"):
                 reader = fed(b"HTTP/1.1 %b Nothing\r\n%b\r\n" % (status, framing))
                 self.assertTrue(reader.complete, (status, framing))
-                # A service that announces a body after 204 may send one, and it must answer nobody.
-                self.assertEqual(reader.keep_alive, status == b"304" or not framing, (status, framing))
+                # A service that announces a body may send it after all, and it must answer nobody.
+                self.assertEqual(reader.excess, bool(framing), (status, framing))
 
     def test_an_interim_answer_that_announces_a_body_is_refused(self) -> None:
         for framing in (b"Content-Length: 3", b"Transfer-Encoding: chunked"):
@@ -104,12 +104,17 @@ class ReadingTests(SynchronousTestCase):
             self.assertEqual((reader.error.cause.code if reader.error else None, reader.chunks), ("bad-response", []))
 
     def test_the_answer_to_head_has_no_body_whatever_its_fields_say(self) -> None:
-        for framing in (b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b""):
+        for framing, may_follow in (
+            (b"Content-Length: 3\r\n", True),
+            (b"Transfer-Encoding: chunked\r\n", True),
+            (b"Content-Length: 0\r\n", False),
+            (b"", False),
+        ):
             reader = fed(b"HTTP/1.1 200 OK\r\n%b\r\n" % framing, is_head=True)
-            self.assertEqual((reader.complete, reader.excess, reader.until_close), (True, False, False), framing)
+            self.assertEqual((reader.complete, reader.excess, reader.until_close), (True, may_follow, False), framing)
 
     def test_after_the_answer_to_head_the_next_one_is_read_from_its_start(self) -> None:
-        reader = fed(OK[:-3], is_head=True)
+        reader = fed(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", is_head=True)
         self.assertTrue(reader.keep_alive)
         reader.expect(is_head=False)
         reader.feed(OK)
@@ -135,6 +140,9 @@ class ReadingTests(SynchronousTestCase):
             (b"1.1", b"Connection: x, close\r\n", False),
             (b"1.0", b"", False),
             (b"1.0", b"Connection: keep-alive\r\n", True),
+            (b"1.0", b"Connection: x\r\nconnection: Keep-Alive\r\n", True),
+            (b"1.0", b"Connection: keep-alive, close\r\n", False),
+            (b"1.0", b"Proxy-Connection: keep-alive\r\n", False),
         ):
             reader = fed(b"HTTP/%b 200 OK\r\n%bContent-Length: 0\r\n\r\n" % (version, connection))
             self.assertEqual((reader.complete, reader.keep_alive), (True, stays), (version, connection))
@@ -159,15 +167,21 @@ REFUSED = {
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
     "a signed length": b"HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nabc",
     "a length beyond counting": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "a tab behind a transfer coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n",
     "another transfer coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc",
     "a coding before chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "chunked twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a length behind chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n",
+    "a coding behind chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTransfer-Encoding: x\r\n\r\n",
+    "an answer of RTSP": b"RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "an answer of ICE": b"\r\nICE/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
     "chunked on 1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a chunk longer than it says": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
     "a folded field": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n",
     "space before a colon": b"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 0\r\n\r\n",
     "a bare carriage return": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 0\r\n\r\n",
     "a carriage return in the reason": b"HTTP/1.1 200 O\rK\r\nContent-Length: 0\r\n\r\n",
+    "a NUL in an interim reason": b"HTTP/1.1 103 Hi\0nts\r\n\r\n",
     "a NUL in the reason": b"HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n",
     "line feeds only": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     "a NUL": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n",
@@ -230,6 +244,22 @@ class LimitTests(SynchronousTestCase):
 
     def test_interim_answers_that_never_end_are_refused(self) -> None:
         self.assertEqual(cause_of(fed(b"HTTP/1.1 102 Wait\r\n\r\n" * 300)), "bad-response")
+
+    def test_interim_answers_are_counted_for_each_answer_however_they_are_taken(self) -> None:
+        wait = b"HTTP/1.1 102 Wait\r\n\r\n"
+        reader = ResponseReader()
+        for _ in range(3):
+            reader.expect(is_head=False)
+            for _ in range(MAX_INTERIM):
+                reader.feed(wait)
+                reader.interim.clear()
+            reader.feed(OK)
+            self.assertEqual((reader.error, reader.complete), (None, True))
+        reader.expect(is_head=False)
+        for _ in range(MAX_INTERIM + 1):
+            reader.feed(wait)
+            reader.interim.clear()
+        self.assertEqual(cause_of(reader), "bad-response")
 
     def test_trailers_and_chunk_extensions_that_never_end_are_refused(self) -> None:
         for start, endless in ((b"0\r\n", b"A: b\r\n"), (b"1;", b"xxxx"), (b"0\r\n", b"name")):
