@@ -12,19 +12,24 @@ from apigateway.http.lines import join_lines
 from apigateway.interfaces import Fields
 
 _NO_BODY = frozenset((204, 304))
+_NOT_ORDINARY = _NO_BODY | {400}  # after which the connection may have to end
 
 
 class AnswerWriter:
     """The answers of one connection, one after the other.
 
     `keep_alive` says whether the connection may carry another exchange, `until_close` that the answer's body ends
-    with the connection, `finished` that the answer is complete.
+    with the connection, `finished` that the answer is complete. `written` counts bytes, without those of answers that
+    were whole at once.
     """
 
-    __slots__ = ("keep_alive", "until_close", "finished", "_out", "_chunked", "_bodiless", "_minor", "_head_sent")
+    __slots__ = (
+        "keep_alive", "until_close", "finished", "written", "_out", "_chunked", "_bodiless", "_minor", "_head_sent",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._out: list[bytes] = []
+        self.written = 0
         self.keep_alive = True
         self.until_close = self.finished = False
         self._chunked = self._bodiless = self._head_sent = False
@@ -40,6 +45,11 @@ class AnswerWriter:
     def close_after(self) -> None:
         """The connection ends with the present answer."""
         self.keep_alive = False
+
+    def leave(self) -> None:
+        """The connection ends with the present answer, if that can still be told."""
+        if not self._head_sent:
+            self.keep_alive = False
 
     def add_continue(self) -> None:
         """`100 Continue` (RFC 9110 §10.1.1)."""
@@ -67,7 +77,7 @@ class AnswerWriter:
 
     def ordinary(self, status: int, reason: bytes, lines: bytes, body: bytes) -> bytes:
         """A whole answer that needs nothing but its head and its body; nothing, where it needs more than that."""
-        if not self.keep_alive or self._out or self._bodiless or not self._minor or status in _NO_BODY:
+        if not self.keep_alive or self._out or self._bodiless or not self._minor or status in _NOT_ORDINARY:
             return b""
         return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, reason, lines, len(body), body)
 
@@ -104,6 +114,7 @@ class AnswerWriter:
         """Write all that has been added since the last time."""
         data = self.take()
         if data:
+            self.written += len(data)
             transport.write(data)
 
     def take(self) -> bytes:

@@ -7,37 +7,68 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol as Connection
 from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
 from twisted.web.server import Site
 
+from apigateway.downstream.connections import Connections
 from apigateway.downstream.http1_channel import Http1Channel
 from apigateway.downstream.stock import StockRequest
 from apigateway.errors import INTERNAL_ERROR, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
 
+UNIX = "unix"
+"""What stands for the address of a client that has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteLimits:
-    """Bounds on clients' connections: their number, the sizes of heads, and seconds for head, body and pauses."""
+    """Bounds on clients' connections: their number, the sizes of heads, and seconds for head, body and pauses.
+
+    `min_rate` is the bytes a second that a body must move, in either direction, on average over `body_s`.
+    """
 
     head: HeadLimits = HeadLimits()
     connections: int = 20_000
+    connections_per_client: int = 10_000
     head_s: float = 10.0
     keep_alive_s: float = 75.0
     body_s: float = 60.0
+    min_rate: int = 0
+
+    @property
+    def least_moved(self) -> int:
+        """Bytes of a body that must move in `body_s`."""
+        return int(self.min_rate * self.body_s)
+
+
+class Refused(Connection):
+    """Ends a connection for which there is no room, where nobody has asked `GatewaySite.admits` before it was made."""
+
+    def connectionMade(self) -> None:
+        """Cut it."""
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+class Entrance(Protocol):
+    """What a client connected to."""
+
+    leaving: bool
+    """It is going to be closed: answers tell clients to leave."""
 
 
 class GatewaySite(Site):
     """Makes an `Http1Channel` for each connection.
 
     `entrance` answers an exchange, or returns the stock Resource tree that should. `identify` gives an exchange its
-    request id and client. `observe` gets each exchange when it is over. `now` reads the monotonic clock.
+    request id and client. `observe` gets each exchange when it is over. `now` reads the monotonic clock. `client_of`
+    tells which client's connections those from an address are: `connections.TRUSTED` for those without a bound.
     """
 
     noisy = False
@@ -51,20 +82,41 @@ class GatewaySite(Site):
         limits: SiteLimits,
         now: Callable[[], float],
         reactor: Any,
+        client_of: Callable[[str], str] = str,
     ) -> None:
         super().__init__(resource, reactor=reactor)
         self.entrance = entrance
         self.identify = identify
         self.observe = observe
-        self.limits = limits
         self.now = now
-        self.stopping = False
+        self.connections = Connections(limits.connections, limits.connections_per_client, client_of, now)
+        self.limits = limits
+        self.leaving = self.stopping = False
         self.channels: set[Http1Channel] = set()
         self._log = Logger(namespace="apigateway.downstream")
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]  # a Site says HTTPChannel
+    @property
+    def limits(self) -> SiteLimits:
+        """The bounds. New ones hold from now on: deadlines that have begun and connections that are there stay."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: SiteLimits) -> None:
+        self._limits = limits
+        self.connections.most = limits.connections
+        self.connections.most_per_client = limits.connections_per_client
+
+    def admits(self, address: str) -> bool:
+        """Whether a connection from there may be made. One at rest may be closed to make room for it."""
+        return self.connections.admits(address)
+
+    def make_room(self, count: int) -> int:
+        """Close up to so many connections at rest; returns how many."""
+        return self.connections.make_room(count)
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:  # type: ignore[override]  # a Site says HTTPChannel
         """A channel for a new connection."""
-        return Http1Channel(self)
+        return Http1Channel(self) if self.admits(getattr(addr, "host", UNIX)) else Refused()
 
     def getResourceFor(self, request: Any) -> IResource:
         """Look up a stock request in the tree that its exchange began with."""
@@ -74,14 +126,14 @@ class GatewaySite(Site):
         return resource
 
     def channel_opened(self, channel: Http1Channel) -> None:
-        """A connection is there; above the bound it is cut."""
+        """A connection is there."""
         self.channels.add(channel)
-        if len(self.channels) > self.limits.connections:
-            channel.cut()
+        self.connections.opened(channel, channel.peer)
 
     def channel_closed(self, channel: Http1Channel) -> None:
         """A connection is gone."""
         self.channels.discard(channel)
+        self.connections.closed(channel)
 
     def begin(self, exchange: Exchange) -> None:
         """Let an exchange in. What fails unforeseen costs this exchange only."""
@@ -113,14 +165,21 @@ class GatewaySite(Site):
 
     def stop_accepting_requests(self) -> None:
         """From now on each connection ends with the exchange that is in progress on it."""
-        self.stopping = True
+        self.leaving = self.stopping = True
         for channel in list(self.channels):
             channel.stop()
 
-    def cut_all(self) -> None:
-        """End every connection now."""
+    def leave(self, listener: Entrance) -> None:
+        """Ask the clients of a listener to leave with their next answer; nobody is sent away."""
+        listener.leaving = True
+        for channel in self.channels:
+            if channel.listener is listener:
+                channel.leave()
+
+    def cut_all(self, error: GatewayError | None = None) -> None:
+        """End every connection now; with `error`, where that can still be said, as the answer."""
         for channel in list(self.channels):
-            channel.cut()
+            channel.cut(error)
 
     @property
     def exchanges_in_progress(self) -> int:

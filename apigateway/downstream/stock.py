@@ -41,7 +41,40 @@ class _Request(server.Request):
     """A stock request that knows its exchange, and the tree that it began with."""
 
     exchange: Exchange
+    page: StockRequest
     root: IResource
+
+    def render(self, resrc: IResource) -> None:
+        """Called when a Resource has been found."""
+        super().render(_Checked(resrc))
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Called when a Resource, or looking for one, has failed."""
+        _log.failure(
+            "a mounted Resource failed", reason,
+            event="page-failed", request_id=self.exchange.request_id.decode("latin-1"),
+        )  # fmt: skip
+        self.page.failed()
+        return reason
+
+
+class _Checked:
+    """A Resource whose mistake is told to the log: of one that renders no bytes twisted.web would tell the client all.
+
+    That page holds the `repr` of what was returned, which is nobody's business.
+    """
+
+    def __init__(self, resource: IResource) -> None:
+        self._resource = resource
+
+    def __repr__(self) -> str:
+        return repr(self._resource)
+
+    def render(self, request: server.Request) -> bytes | int:
+        body = self._resource.render(request)
+        if body is not server.NOT_DONE_YET and not isinstance(body, bytes):
+            raise TypeError(f"{self._resource!r} rendered {type(body).__name__} instead of bytes")
+        return body
 
 
 class PullProducer:
@@ -115,6 +148,7 @@ class StockRequest:
             raise self._too_large()
         self._request = request = _Request(self, False)
         request.exchange = exchange
+        request.page = self
         request.root = self._root
         request.requestHeaders = Headers()
         for name, value in head.fields:
@@ -227,6 +261,14 @@ class StockRequest:
         """The request found a malformed form in its body; the name is that of Twisted's own channel."""
         self._over = True
         self._exchange.fail(GatewayError(BAD_REQUEST, "The form in the body is malformed."))
+
+    def failed(self) -> None:
+        """The Resource failed: the client is told, or sees a broken answer; after the end of one it concerns nobody."""
+        if self._exchange.status:
+            self.loseConnection()
+        elif not self._over:
+            self.client_gone()
+            self._exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
 
     def loseConnection(self) -> None:
         """A Resource that can't go on cuts its answer; its request hears of the end as of any other."""

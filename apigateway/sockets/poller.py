@@ -48,12 +48,13 @@ class Poller:
         self._epoll: Any = None  # a `select.epoll` while there is a transport
         self._readers: dict[int, Polled] = {}
         self._writers: dict[int, Polled] = {}
+        self._paused: dict[int, Polled] = {}
         self._left: set[int] = set()
         self.callLater = reactor.callLater
         self.resolve = reactor.resolve
 
     def __repr__(self) -> str:
-        return f"<Poller of {len(self._readers | self._writers)}>"
+        return f"<Poller of {len(self._readers | self._writers | self._paused)}>"
 
     def fileno(self) -> int:
         """See `IFileDescriptor.fileno`."""
@@ -73,8 +74,22 @@ class Poller:
         """See `IReactorFDSet.addWriter`."""
         self._add(writer, EPOLLOUT, self._writers, self._readers)
 
+    def pause_reader(self, reader: Polled) -> None:
+        """Read no more from it until `addReader`, but notice when its peer has reset it.
+
+        That ends it at once, whatever it has not read: for connections that nobody needs when the peer is gone. An end
+        that is no reset waits to be read: the peer may have said all it had to, and still want an answer.
+        """
+        fd = reader.fileno()
+        if self._readers.get(fd) is reader:
+            self._epoll.modify(fd, EPOLLOUT if fd in self._writers else 0)
+            self._paused[fd] = self._readers.pop(fd)
+
     def removeReader(self, reader: Polled) -> None:
         """See `IReactorFDSet.removeReader`."""
+        fd = reader.fileno()
+        if self._paused.get(fd) is reader:
+            self._readers[fd] = self._paused.pop(fd)
         self._remove(reader, self._readers, self._writers, EPOLLOUT)
 
     def removeWriter(self, writer: Polled) -> None:
@@ -83,10 +98,11 @@ class Poller:
 
     def removeAll(self) -> list[Polled]:
         """See `IReactorFDSet.removeAll`."""
-        watched = self._readers | self._writers
+        watched = self._readers | self._writers | self._paused
         self._left.update(watched)
         self._readers.clear()
         self._writers.clear()
+        self._paused.clear()
         self._close()
         return list(watched.values())
 
@@ -105,10 +121,15 @@ class Poller:
             return
         if others.get(fd) is transport:
             self._epoll.modify(fd, EPOLLIN | EPOLLOUT)
+        elif self._paused.get(fd) is transport:
+            self._epoll.modify(fd, event)
         else:
             others.pop(fd, None)
+            self._paused.pop(fd, None)
             self._register(fd, event)
         to[fd] = transport
+        if event == EPOLLIN:
+            self._paused.pop(fd, None)
 
     def _register(self, fd: int, event: int) -> None:
         if self._epoll is None:
@@ -127,11 +148,13 @@ class Poller:
         try:
             if fd in others:
                 self._epoll.modify(fd, left)
+            elif fd in self._paused:
+                self._epoll.modify(fd, 0)
             else:
                 self._epoll.unregister(fd)
         except OSError:
             pass  # closed behind our back, which the kernel knows
-        if fd not in others:
+        if fd not in others and fd not in self._paused:
             self._left.add(fd)
             self._close_if_unused()
 
@@ -145,7 +168,7 @@ class Poller:
             raise
 
     def _close_if_unused(self) -> None:
-        if not self._readers and not self._writers:
+        if not (self._readers or self._writers or self._paused):
             self._close()
 
     def _close(self) -> None:
@@ -177,7 +200,7 @@ class Poller:
         self._outbox.close()
 
     def _read_and_write(self, fd: int, event: int) -> None:
-        watched = self._readers if fd in self._readers else self._writers
+        watched = self._readers if fd in self._readers else self._writers if fd in self._writers else self._paused
         transport = watched.get(fd)
         if transport is None:
             return

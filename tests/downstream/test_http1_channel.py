@@ -10,9 +10,10 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass
 
-from apigateway.downstream.http1_channel import LINGER_S, Http1Channel
+from apigateway.downstream.http1_channel import Http1Channel
+from apigateway.downstream.outflow import LINGER_S
 from apigateway.downstream.site import SiteLimits
-from apigateway.errors import BODY_TOO_LARGE, NO_ROUTE, GatewayError
+from apigateway.errors import AMBIGUOUS_PATH, BODY_TOO_LARGE, NO_ROUTE, GatewayError
 from apigateway.http.request_reader import PIPELINED
 from apigateway.interfaces import IDownstream
 from apigateway.testing.client import MemoryClient
@@ -91,6 +92,13 @@ class ExchangeTests(ChannelCase):
         client = self.stand.client(ask(), ask())
         self.assertEqual(self.answered(client), [404, 404])
         self.assertEqual(self.ended(), [("/", 404, "no-route")] * 2)
+
+    def test_a_path_that_others_could_read_in_another_way_ends_the_connection(self) -> None:
+        self.stand.does = refuse(GatewayError(AMBIGUOUS_PATH, "It holds dot segments."))
+        client = self.stand.client(ask(target="/a/../b") + ask())
+        (answer,) = client.answers()
+        self.assertEqual((answer.status, answer.get(b"connection")), (400, b"close"))
+        self.ends_properly(client)
 
     def test_what_fails_unforeseen_costs_one_exchange_only(self) -> None:
         def does(one: Answering) -> None:
@@ -226,6 +234,29 @@ class PipeliningTests(ChannelCase):
         self.stand.network.pump()
         self.assertTrue(self.stand.is_reading)
         self.assertEqual(self.answered(client), [200] * (PIPELINED + 2))
+
+    def test_of_many_in_one_segment_few_are_kept_as_requests(self) -> None:
+        client = self.stand.client(self.numbered(3000))
+        self.assertEqual(repr(self.stand.channel), f"<Http1Channel 203.0.113.7 busy pipelined={PIPELINED - 1}>")
+        self.assertFalse(self.stand.is_reading)
+        self.stand.send(client, self.numbered(3000))
+        self.stand.does = echo
+        self.stand.last.answer()
+        self.stand.network.pump()
+        self.assertEqual(len(self.stand.targets), 6000)
+        self.assertEqual((self.stand.is_reading, len(client.answers())), (True, 6000))
+
+    def test_a_body_among_many_is_given_in_its_turn(self) -> None:
+        wire = self.numbered(100) + ask("PUT", "/put", body=b"abc" * 9000) + self.numbered(100)
+        client = self.stand.client(wire)
+        for _ in range(100):
+            self.stand.last.answer()
+        self.stand.last.take_body()
+        self.assertEqual((self.stand.last.body_so_far, self.stand.last.trailers), (b"abc" * 9000, []))
+        self.stand.does = echo
+        self.stand.last.answer()
+        self.stand.network.pump()
+        self.assertEqual(self.answered(client), [200] * 201)
 
     def test_the_body_of_one_that_waits_is_not_gathered(self) -> None:
         client = self.stand.client(ask())
@@ -483,7 +514,7 @@ class SlowReaderTests(ChannelCase):
         self.stand.after(59)
         self.assertTrue(client.is_open)
         self.stand.after(2)
-        self.assertEqual((self.stand.last.gone, self.ended()), (1, [("/", 200, "client-gone")]))
+        self.assertEqual((self.stand.last.gone, self.ended()), (1, [("/", 200, "client-too-slow")]))
         client.read_again()
         self.stand.network.pump()
         self.is_reset(client)
@@ -515,6 +546,53 @@ class SlowReaderTests(ChannelCase):
         self.stand.network.pump()
         self.stand.after(61)
         self.assertEqual(self.ended(), [("/", 200, "request-timeout")])
+
+    def sip(self, client: MemoryClient, size: int) -> None:
+        """The client takes so much, which lets as much follow."""
+        transport = self.stand.channel.transport
+        assert isinstance(transport, MemoryTransport)
+        del transport._outgoing.data[:size]
+        self.stand.network.pump()
+
+    def test_one_that_takes_an_answer_at_the_least_rate_keeps_it_however_long_that_takes(self) -> None:
+        self.stand = Stand(limits=SiteLimits(min_rate=240))
+        client = self.stalled()
+        for _ in range(12):
+            self.stand.after(58)
+            self.sip(client, 15_000)
+        self.assertEqual((client.is_open, self.stand.last.gone), (True, 0))
+
+    def test_one_that_takes_less_is_cut(self) -> None:
+        self.stand = Stand(limits=SiteLimits(min_rate=240))
+        client = self.stalled()
+        for _ in range(130):
+            self.stand.after(1)
+            if self.stand.site.channels:
+                self.sip(client, 200)
+        self.assertEqual((self.stand.last.gone, self.ended()), (1, [("/", 200, "client-too-slow")]))
+
+    def test_an_end_that_is_taken_slowly_is_waited_for(self) -> None:
+        self.stand = Stand(limits=SiteLimits(min_rate=240))
+        client = self.stand.client(ask("GET", "/", "Connection: close"))
+        client.stop_reading()
+        self.stand.last.answer(MUCH)
+        for _ in range(4):
+            self.stand.after(58)
+            self.sip(client, 15_000)
+        self.assertEqual(len(self.stand.site.channels), 1)
+        self.stand.after(122)
+        self.assertEqual(self.stand.site.channels, set())
+
+    def test_an_early_answer_that_is_still_taken_is_not_cut_with_the_upload(self) -> None:
+        client = self.stand.client(ask("PUT", "/", "Content-Length: 300000"), b"x" * 1000)
+        client.stop_reading()
+        self.stand.last.answer(MUCH)
+        self.stand.after(LINGER_S + 1)
+        self.sip(client, 50_000)
+        self.stand.after(50)
+        self.assertEqual(len(self.stand.site.channels), 1)
+        self.stand.after(75)
+        self.assertEqual(self.stand.site.channels, set())
 
     def test_one_that_reads_in_time_is_left_alone(self) -> None:
         client = self.stalled()
@@ -719,6 +797,23 @@ class TimeTests(ChannelCase):
         self.assertEqual((one.gone, client.received), (0, b""))
         self.stand.after(1.5)
         self.assertEqual((one.gone, self.answered(client)), (1, [408]))
+        self.assertEqual(self.ended(), [("/", 408, "request-timeout")])
+
+    def test_a_body_must_move_the_least_rate_in_each_minute(self) -> None:
+        for size, expected in ((14_400 // 6, []), (14_400 // 6 - 1, [408])):
+            self.stand = Stand(take_body, SiteLimits(min_rate=240))
+            client = self.stand.client(ask("PUT", "/", "Content-Length: 1000000"))
+            for _ in range(18):
+                self.stand.after(9.9)
+                self.stand.send(client, b"x" * size)
+            self.assertEqual(self.answered(client), expected)
+
+    def test_a_body_in_pieces_of_one_byte_is_slow(self) -> None:
+        self.stand = Stand(take_body, SiteLimits(min_rate=240))
+        client = self.stand.client(ask("PUT", "/", CHUNKED))
+        for _ in range(70):
+            self.stand.after(1)
+            self.stand.send(client, b"1\r\nx\r\n")
         self.assertEqual(self.ended(), [("/", 408, "request-timeout")])
 
     def test_a_body_that_nobody_takes_at_the_moment_is_not_the_clients_fault(self) -> None:

@@ -13,13 +13,57 @@ from tests.downstream.stand import Answering, Stand, ask, echo, statuses, take_b
 
 
 class ConnectionTests(SynchronousTestCase):
-    def test_connections_above_the_bound_are_cut(self) -> None:
-        stand = Stand(echo, SiteLimits(connections=2))
-        clients = [stand.client() for _ in range(3)]
+    def test_above_the_bound_the_longest_at_rest_makes_room(self) -> None:
+        stand = Stand(echo, SiteLimits(connections=3))
+        said_nothing, half_a_head = stand.client(), stand.client(b"GET / HT")
+        stand.after(1)
+        rests = stand.client(ask())
+        stand.after(1)
+        for number, expected in enumerate((said_nothing, half_a_head, rests)):
+            self.assertTrue(expected.is_open, number)
+            self.assertEqual(statuses(stand.client(ask()).answers()), [200])
+            stand.network.pump()
+            assert expected.lost is not None
+            self.assertIsNotNone(expected.lost.check(ConnectionDone), "it is closed, not cut")
+        self.assertEqual(len(stand.site.channels), 3)
+        self.assertEqual(stand.site.connections.describe()["evicted"]["connections"], 3)
+
+    def test_where_all_are_busy_the_new_one_is_cut(self) -> None:
+        stand = Stand(wait, SiteLimits(connections=2))
+        clients = [stand.client(ask()) for _ in range(3)]
         self.assertEqual([client.is_open for client in clients], [True, True, False])
         assert clients[2].lost is not None
         self.assertIsNone(clients[2].lost.check(ConnectionDone))
         self.assertEqual(clients[2].received, b"")
+
+    def test_one_whose_answer_is_over_but_not_read_makes_room_too(self) -> None:
+        stand = Stand(wait, SiteLimits(connections=1))
+        client = stand.client(ask())
+        client.stop_reading()
+        stand.last.answer(b"x" * 300_000)
+        stand.network.pump()
+        stand.does = echo
+        self.assertEqual(statuses(stand.client(ask()).answers()), [200])
+
+    def test_beyond_the_bound_of_a_client_its_own_make_room(self) -> None:
+        stand = Stand(echo, SiteLimits(connections_per_client=2))
+        first, second, third = stand.client(ask()), stand.client(ask()), stand.client(ask())
+        self.assertEqual([one.is_open for one in (first, second, third)], [False, True, True])
+        self.assertEqual(stand.site.connections.describe()["evicted"]["connections-per-client"], 1)
+
+    def test_new_bounds_hold_for_those_who_come(self) -> None:
+        stand = Stand(wait)
+        stand.site.limits = SiteLimits(connections=1)
+        first, second = stand.client(ask()), stand.client(ask())
+        self.assertEqual((first.is_open, second.is_open), (True, False))
+
+    def test_room_can_be_made_by_so_many(self) -> None:
+        stand = Stand(wait)
+        clients = [stand.client() for _ in range(3)]
+        stand.client(ask())
+        self.assertEqual((stand.site.make_room(2), stand.site.make_room(2), stand.site.make_room(2)), (2, 1, 0))
+        stand.network.pump()
+        self.assertFalse(any(client.is_open for client in clients))
 
     def test_there_is_room_again_when_one_is_gone(self) -> None:
         stand = Stand(echo, SiteLimits(connections=2))

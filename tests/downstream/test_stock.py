@@ -259,6 +259,15 @@ class AnswerTests(StockCase):
         self.assertNotIn(b"ZeroDivision", answer.body)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_what_one_returns_by_mistake_is_not_shown_to_the_client(self) -> None:
+        self.page(lambda request: {"password": "hidden"})
+        answer = self.get("/a?<script>")
+        self.assertEqual(answer.status, 500)
+        self.assertNotIn(b"hidden", answer.body)
+        self.assertNotIn(b"script", answer.body)
+        (error,) = self.flushLoggedErrors(TypeError)
+        self.assertNotIn("hidden", str(error.value))
+
     def test_bytes_are_counted(self) -> None:
         self.page(lambda request: request.content.read() * 2)
         self.get(method="PUT", body=b"abc")

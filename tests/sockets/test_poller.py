@@ -253,6 +253,83 @@ class WatchingTests(PollerCase):
         self.assertEqual((self.polling.getReaders(), self.shown.readers), ([], []))
 
 
+class PausedTests(PollerCase):
+    """Who reads no more for now is not told of what comes, but is ended by a reset."""
+
+    def paused(self) -> End:
+        end = self.reader()
+        self.polling.pause_reader(end)
+        return end
+
+    def test_what_comes_waits_until_it_reads_again(self) -> None:
+        end = self.paused()
+        self.turn()
+        self.assertEqual((end.told, self.polling.getReaders()), ([], []))
+        self.polling.addReader(end)
+        self.turn()
+        self.assertEqual(end.told, ["read"])
+
+    def test_it_is_still_watched(self) -> None:
+        end = self.paused()
+        self.assertEqual((repr(self.polling), self.shown.readers), ("<Poller of 1>", [self.polling]))
+        self.polling.removeReader(end)
+        self.assertEqual((repr(self.polling), self.shown.readers), ("<Poller of 0>", []))
+        self.polling.removeReader(end)
+
+    def test_one_that_is_gone_for_certain_ends_it(self) -> None:
+        end = self.paused()
+        end.other.close()
+        self.turn()
+        self.assertEqual((end.told, end.reason), (["lost"], CONNECTION_LOST))
+        self.assertEqual(self.shown.readers, [])
+
+    def test_half_an_end_does_not(self) -> None:
+        end = self.paused()
+        end.other.shutdown(socket.SHUT_WR)
+        self.turn()
+        self.assertEqual(end.told, [])
+
+    def test_it_may_write_meanwhile(self) -> None:
+        end = self.paused()
+        self.polling.addWriter(end)
+        self.turn()
+        self.assertEqual(end.told, ["write"])
+        self.polling.removeWriter(end)
+        self.turn()
+        self.assertEqual(end.told, ["write"])
+        self.polling.addReader(end)
+        self.turn()
+        self.assertEqual(end.told, ["write", "read"])
+
+    def test_one_that_writes_may_pause_and_read_again(self) -> None:
+        end = self.reader()
+        self.polling.addWriter(end)
+        self.polling.pause_reader(end)
+        self.turn()
+        self.polling.addReader(end)
+        self.turn()
+        self.assertEqual(end.told, ["write", "read", "write"])
+
+    def test_who_does_not_read_does_not_pause(self) -> None:
+        end = self.end()
+        self.polling.pause_reader(end)
+        self.assertEqual(repr(self.polling), "<Poller of 0>")
+
+    def test_a_number_that_has_become_another_ones_is_that_ones(self) -> None:
+        gone = self.paused()
+        number = gone.fileno()
+        gone.socket.close()
+        end = self.end_of(number)
+        end.other.send(b"x")
+        self.polling.addReader(end)
+        self.turn()
+        self.assertEqual((end.told, gone.told), (["read"], []))
+
+    def test_all_that_pause_are_named_with_the_rest_when_all_ends(self) -> None:
+        end = self.paused()
+        self.assertEqual(self.polling.removeAll(), [end])
+
+
 class BatchTests(PollerCase):
     """Many are ready at once, and what one does concerns others."""
 

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from apigateway.sockets.transports import BACKLOG, SMALL, EagerClient, EagerServer, Sockets
+from apigateway.sockets.transports import BACKLOG, READ_SIZE, SMALL, EagerClient, EagerServer, Sockets
 from tests.upstream.test_treq_connection import certificate_for
 
 reactor: Any = the_reactor
@@ -201,6 +201,20 @@ class EagerTests(Connected):
         await server.lost
         self.assertEqual((server.reason, client.reason), (ConnectionLost, ConnectionAborted))
 
+    async def test_what_came_before_a_reset_is_read_though_a_write_runs_into_it_first(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = Peer()
+            self.sockets.connect("127.0.0.1", listener.getsockname()[1], Given(client), 5)
+            await client.made
+            client.transport.write(LARGE * 10)
+            peer, _ = listener.accept()
+            peer.sendall(b"no more, please")
+            peer.close()  # with much unread: a reset
+        client.transport.doWrite()
+        self.assertEqual(client.received, b"no more, please")
+        await client.lost
+        self.assertEqual(client.reason, ConnectionLost)
+
     async def test_a_write_after_ones_own_half_was_closed_sends_nothing_and_spoils_no_clean_end(self) -> None:
         server, client = await self.pair()
         client.transport.pauseProducing()
@@ -237,6 +251,48 @@ class EagerTests(Connected):
         server.transport.loseConnection()
         await client.lost
         self.assertEqual(client.received, b"here")
+
+    async def test_a_server_that_is_paused_notices_a_reset_and_an_end_only_when_it_reads_again(self) -> None:
+        server, client = await self.pair()
+        server.transport.pauseProducing()
+        client.transport.abortConnection()
+        await server.lost
+        self.assertEqual(server.reason, ConnectionLost)
+        server, client = await self.pair()
+        server.transport.pauseProducing()
+        client.transport.loseWriteConnection()
+        await self.turns()
+        self.assertFalse(server.lost.called)
+        server.transport.resumeProducing()
+        await server.lost
+        self.assertEqual(server.reason, ConnectionDone)
+
+    async def test_a_client_that_is_paused_reads_what_came_before_a_reset(self) -> None:
+        server, client = await self.pair()
+        client.transport.pauseProducing()
+        server.transport.write(b"said before")
+        await self.turns()
+        server.transport.abortConnection()
+        await self.turns()
+        client.transport.resumeProducing()
+        await client.lost
+        self.assertEqual(client.received, b"said before")
+
+    async def test_what_comes_at_once_is_read_in_pieces(self) -> None:
+        class Measuring(Peer):
+            largest = 0
+
+            def dataReceived(self, data: bytes) -> None:
+                super().dataReceived(data)
+                self.largest = max(self.largest, len(data))
+
+        measuring = Measuring()
+        server, client = await self.pair(measuring)
+        client.transport.write(LARGE)
+        client.transport.loseConnection()
+        await server.lost
+        self.assertEqual(measuring.received, LARGE)
+        self.assertLessEqual(measuring.largest, READ_SIZE)
 
     async def test_who_is_pulled_is_asked_until_it_has_no_more(self) -> None:
         server, client = await self.pair()
