@@ -1,272 +1,226 @@
-"""From a configuration to a Snapshot: the only module that names concrete classes.
+"""From a configuration to a Snapshot.
 
-Each part that has a choice of implementations is asked for by interface and name from a `Components` registry. What
-must outlive a snapshot lives in the `Registry`. Knows nothing of requests, bytes or time passing.
+Each part that has a choice of implementations is asked for by interface and name, see `components`. What must outlive a
+snapshot lives in the `Registry`. Knows nothing of requests, bytes or time passing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
-from random import Random
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-from twisted.web.client import HTTPConnectionPool
 from twisted.web.resource import Resource
-from zope.interface import Interface, implementer
 from zope.interface.registry import Components
 
+from apigateway.components import (
+    LimitSpec,
+    ServiceSpec,
+    Surroundings,
+    TargetSpec,
+    default_components,
+)
 from apigateway.config import model
+from apigateway.config.problems import Problems
 from apigateway.discovery.resolver import Resolver, reactor_lookup
-from apigateway.exchange import Exchange
+from apigateway.extensions import PolicyPlugins
 from apigateway.http.answers import Answer
-from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IRateLimiter, ITransport
+from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IPolicyPlugin, IRateLimiter, ITransport
 from apigateway.policies.catalogue import compile_policies
 from apigateway.policies.policy import PolicyTools, request_side, response_side
+from apigateway.registry import Draft, Left, Registry
 from apigateway.routing.identity import Identity
-from apigateway.routing.proxy_resource import Adapt, ProxyResource
+from apigateway.routing.proxy_resource import Adapt
 from apigateway.routing.route import Route
-from apigateway.routing.snapshot import Snapshot
-from apigateway.routing.tree import Branch, mount
-from apigateway.stores.memory import MemoryRateLimiter
-from apigateway.upstream.breaker import CircuitBreaker
-from apigateway.upstream.dial import ConnectTCP, Dialer
-from apigateway.upstream.health import HealthChecker, TargetHealth
-from apigateway.upstream.native_transport import NativeTransport
+from apigateway.routing.shedding import Shedding
+from apigateway.routing.snapshot import Snapshot, resource_tree
+from apigateway.upstream.bulkhead import Bulkhead, Busy
+from apigateway.upstream.health import TargetHealth
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.probe import treq_probe
 from apigateway.upstream.retry import RetryBudget
 from apigateway.upstream.service import Service, TimeLimits
 from apigateway.upstream.target import Target
-from apigateway.upstream.treq_transport import TreqTransport
-
-Kept = TypeVar("Kept")
-_log = Logger(namespace="apigateway.upstream")
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What the gateway finds around it: reactor, TCP, monotonic clock, randomness; how long names are remembered."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A snapshot that could be used, and what it shares with others. Nobody heeds it before `Assembly.use`."""
 
-    reactor: Any
-    connect: ConnectTCP
-    now: Callable[[], float]
-    random: Random = field(default_factory=Random)
-    dns_ttl_s: float = 30.0
-
-
-class Registry:
-    """What outlives a snapshot, by key: targets with their pools, breakers and health, and the limiters' counts."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], Any] = {}
-
-    def keep(self, key: tuple[object, ...], make: Callable[[], Kept]) -> Kept:
-        """What was kept under a key before, or what `make` makes."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        kept: Kept = self._kept[key]
-        return kept
-
-    def all(self, kind: str) -> list[Any]:
-        """Everything whose key begins with `kind`."""
-        return [value for key, value in self._kept.items() if key[0] == kind]
-
-
-class ITargetSpec(Interface):
-    """One target as configured, with its service and surroundings."""
-
-
-@implementer(ITargetSpec)
-@dataclass(frozen=True)
-class TargetSpec:
-    """See `ITargetSpec`."""
-
-    service: model.Service
-    url: str
-    around: Surroundings
-    resolver: Resolver
-
-
-class IServiceSpec(Interface):
-    """A service as configured, with its targets and surroundings."""
-
-
-@implementer(IServiceSpec)
-@dataclass(frozen=True)
-class ServiceSpec:
-    """See `IServiceSpec`."""
-
-    service: model.Service
-    targets: tuple[Target, ...]
-    around: Surroundings
-    probe: Callable[[str, float], Deferred[int]]
-
-
-class ILimitSpec(Interface):
-    """One rate limit as configured."""
-
-
-@implementer(ILimitSpec)
-@dataclass(frozen=True)
-class LimitSpec:
-    """See `ILimitSpec`."""
-
-    limit: int
-    window: float
-
-
-def _native(spec: TargetSpec) -> ITransport:
-    parts = urlsplit(spec.url)
-    around, timeouts = spec.around, spec.service.timeouts
-    assert parts.hostname is not None
-    dialer = Dialer(
-        parts.hostname,
-        parts.port or 80,
-        timeouts.connect,
-        spec.resolver.resolve,
-        around.connect,
-        around.reactor,
-        around.now,
-    )
-    return NativeTransport(spec.service.pool, dialer, around.now, timeouts.pool)
-
-
-def _treq(spec: TargetSpec) -> ITransport:
-    timeouts = spec.service.timeouts
-    return TreqTransport(
-        spec.url, spec.around.reactor, spec.service.pool, timeouts.connect, spec.around.now, timeouts.pool
-    )
-
-
-def _breaker(spec: TargetSpec) -> ICircuitBreaker:
-    assert spec.service.circuit_breaker is not None
-    service, target = spec.service.name, spec.url
-
-    def on_change(old: str, new: str, reason: str, now: float) -> None:
-        tell = _log.info if new == "closed" else _log.warn
-        tell(
-            "circuit breaker of {service} at {target}: {old} -> {new} ({reason})",
-            event="breaker-changed", service=service, target=target, old=old, new=new, reason=reason,
-        )  # fmt: skip
-
-    return CircuitBreaker(spec.service.circuit_breaker, on_change)
-
-
-def _checker(spec: ServiceSpec) -> IHealthChecker:
-    assert spec.service.health_check is not None
-    around = spec.around
-    return HealthChecker(
-        spec.service.name, spec.targets, spec.service.health_check, around.reactor, around.now, spec.probe,
-        around.random, lambda target, reason, now: None,
-    )  # fmt: skip
-
-
-def default_components() -> Components:
-    """The implementations in the box, by interface and name."""
-    components = Components("apigateway")
-    components.registerAdapter(_native, (ITargetSpec,), ITransport, "native")
-    components.registerAdapter(_treq, (ITargetSpec,), ITransport, "treq")
-    components.registerAdapter(_breaker, (ITargetSpec,), ICircuitBreaker, "consecutive-or-ratio")
-    components.registerAdapter(_checker, (IServiceSpec,), IHealthChecker, "http")
-    components.registerAdapter(
-        lambda spec: MemoryRateLimiter(spec.limit, spec.window), (ILimitSpec,), IRateLimiter, "memory"
-    )
-    return components
+    snapshot: Snapshot
+    kept: Draft
+    dns_ttl_s: float
 
 
 class Assembly:
-    """Makes snapshots. `adapt` makes the exchange of a stock request, for proxy resources in a stock `Site`."""
+    """Makes snapshots. `adapt` makes the exchange of a stock request, for proxy resources in a stock `Site`.
+
+    `everyone` are those at work on exchanges with any service, whatever snapshot they began with.
+    """
 
     def __init__(
-        self, around: Surroundings, adapt: Adapt, registry: Registry | None = None, components: Components | None = None
+        self,
+        around: Surroundings,
+        adapt: Adapt,
+        registry: Registry | None = None,
+        components: Components | None = None,
+        plugins: Iterable[IPolicyPlugin] = (),
     ) -> None:
         self.around = around
         self.registry = registry or Registry()
+        self.everyone: set[Busy] = set()
+        self.shedding = Shedding(self.everyone, around.random.random)
         self._adapt = adapt
         self._components = components or default_components()
+        self._plugins = PolicyPlugins(plugins)
         self._resolver = Resolver(reactor_lookup(around.reactor), around.now, around.dns_ttl_s)
-        self._health_pool = HTTPConnectionPool(around.reactor)
-        self._probe = treq_probe(around.reactor, self._health_pool)
+        self._probe = treq_probe(around.reactor, resolve=self._resolver.resolve)
+        self._services: Mapping[str, Service] = {}
+        self._leaving: list[Service] = []
+        self._successions: list[Succession] = []
+        self._checks = False
 
-    def snapshot(self, configuration: model.Configuration, pages: dict[bytes, Resource]) -> Snapshot:
-        """The runtime graph of a configuration; `pages` are the gateway's own, by path."""
-        services = {one.name: self._service(one) for one in configuration.services}
+    def plan(self, configuration: model.Configuration, pages: dict[bytes, Resource]) -> Plan:
+        """The runtime graph of a configuration, ready to be used; `pages` are the gateway's own, by path.
+
+        Raises `ConfigurationError` for policies that are not installed, or do not take their options.
+        """
+        problems = Problems()
+        kept = self.registry.draft()
+        services = {one.name: self._service(one, kept) for one in configuration.services}
         for one in configuration.services:
             services[one.name].fallback = _fallback(one.fallback, services)
-        routes = [
-            (route, self._route(one, route, services[one.name]))
+        routes = tuple(
+            self._route(one, route, services[one.name], kept, problems)
             for one in configuration.services
             for route in one.routes
-        ]
-        root = self._tree([made for _, made in routes], pages)
-        return Snapshot(configuration, root, services, tuple(made for _, made in routes))
+        )
+        problems.raise_any()
+        snapshot = Snapshot(configuration, resource_tree(routes, pages, self._adapt), services, routes)
+        return Plan(snapshot, kept, configuration.dns_ttl)
 
-    def checkers(self, configuration: model.Configuration, snapshot: Snapshot) -> list[IHealthChecker]:
-        """The health checkers of the services that are to be checked."""
-        return [
-            self._components.getAdapter(
-                ServiceSpec(one, snapshot.services[one.name].targets, self.around, self._probe), IHealthChecker, "http"
-            )
-            for one in configuration.services
-            if one.health_check is not None
-        ]
+    def use(self, plan: Plan) -> None:
+        """Keep what a plan needs. What it does not need is closed as it falls idle, and forgotten when it is over."""
+        before, self._services = self._services, plan.snapshot.services
+        self._resolver.ttl_s = plan.dns_ttl_s
+        self.shedding.limit(plan.snapshot.configuration.limits.exchanges, plan.snapshot.configuration.limits.lag)
+        present = {(one.name, target.url): target for one in self._services.values() for target in one.targets}
+        for one in self.registry.settle(plan.kept, plan.snapshot):
+            kind, *about = one.key
+            if kind == "transport":
+                one.value.close()
+            elif kind == "checker":
+                one.value.stop()
+            elif kind == "bulkhead":
+                self._leaving.append(before[str(about[0])])
+            elif kind == "target" and (str(about[0]), str(about[1])) in present:
+                self._successions.append(Succession(one.value, present[str(about[0]), str(about[1])]))
+        if self._checks:
+            self.start_checks()
+
+    def start_checks(self) -> None:
+        """Check the health of targets, from now on also of those of new snapshots."""
+        self._checks = True
+        for checker in self.registry.all("checker"):
+            checker.start()
+
+    def stop_checks(self) -> None:
+        """Check no more."""
+        self._checks = False
+        for checker in self.registry.all("checker"):
+            checker.stop()
 
     def close(self) -> None:
         """Close every connection to services as soon as it is idle."""
-        for target in self.registry.all("target"):
-            target.transport.close()
-        self._health_pool.closeCachedConnections()
+        for transport in [*self.registry.all("transport"), *self.registry.left("transport")]:
+            transport.close()
 
     def tracked_clients(self) -> int:
         """How many keys all rate limiters together remember."""
         return sum(limiter.tracked() for limiter in self.registry.all("limiter"))
 
-    def sweep(self, now: float) -> None:
-        """Let the limiters forget."""
-        for limiter in self.registry.all("limiter"):
-            limiter.sweep(now)
+    def sweeps(self) -> list[Callable[[float], None]]:
+        """What is to be called every fraction of a second, with the time: it ends what has lasted too long."""
+        return [
+            *(one.sweep for one in self._services.values()),
+            *(one.sweep for one in self._leaving),
+            *(transport.sweep for transport in self.registry.left("transport")),
+            *(limiter.sweep for limiter in self.registry.all("limiter")),
+            self._forget,
+        ]
 
-    def _service(self, one: model.Service) -> Service:
+    def _forget(self, now: float) -> None:
+        """Let go of what has left and is over."""
+        for one in self._successions:
+            one.settle()
+        self._successions = [one for one in self._successions if one.old in self.registry.left("target")]
+        self.registry.forget(_is_over)
+        bulkheads = self.registry.left("bulkhead")
+        self._leaving = [one for one in self._leaving if one.bulkhead in bulkheads]
+
+    def _service(self, one: model.Service, kept: Draft) -> Service:
         timeouts, retries = one.timeouts, one.retries
+        targets = tuple(self._target(one, target, kept) for target in one.targets)
+        if one.health_check is not None:
+            self._checker(one, targets, kept)
         return Service(
             one.name,
-            tuple(self._target(one, target) for target in one.targets),
+            targets,
             TimeLimits(timeouts.connect + timeouts.pool, timeouts.response, timeouts.idle),
-            RetryBudget(retries.budget, retries.min_per_second),
+            kept.keep(
+                ("budget", one.name, retries.budget, retries.min_per_second),
+                lambda: RetryBudget(retries.budget, retries.min_per_second),
+            ),
             retries.attempts,
             self.around.now,
             one.finish_abandoned,
+            one.max_in_flight,
+            kept.keep(("bulkhead", one.name), lambda: Bulkhead(one.name, self.everyone, self.around.random.random)),
         )
 
-    def _target(self, one: model.Service, target: model.Target) -> Target:
-        def make() -> Target:
-            spec = TargetSpec(one, target.url, self.around, self._resolver)
-            transport = self._components.getAdapter(spec, ITransport, one.transport)
-            breaker = None
-            if one.circuit_breaker is not None:
-                breaker = self._components.getAdapter(spec, ICircuitBreaker, "consecutive-or-ratio")
-            return Target(target.url, _authority(target.url), target.weight, transport, breaker, TargetHealth())
+    def _checker(self, one: model.Service, targets: tuple[Target, ...], kept: Draft) -> None:
+        key = ("checker", one.name, one.health_check, tuple(target.url for target in targets))
+        spec = ServiceSpec(one, targets, self.around, self._probe)
+        kept.keep(key, lambda: self._components.getAdapter(spec, IHealthChecker, "http"))
 
-        key = ("target", one.name, target, one.transport, one.timeouts, one.pool, one.circuit_breaker)
-        return self.registry.keep(key, make)
+    def _target(self, one: model.Service, target: model.Target, kept: Draft) -> Target:
+        """Each part of a target is kept by what it is made of, so that one can change and the others live on."""
+        spec = TargetSpec(one, target.url, self.around, self._resolver)
+        own = (one.name, target.url)
+        way = ("transport", *own, one.transport, one.pool, one.timeouts.connect, one.timeouts.pool)
+        rest = ("breaker", *own, one.circuit_breaker)
+        judged_by = one.health_check and (one.health_check.path, one.health_check.statuses)
+        state = ("health", *own, judged_by)
+        transport = kept.keep(way, lambda: self._components.getAdapter(spec, ITransport, one.transport))
+        breaker = kept.keep(rest, lambda: self._breaker_for(spec))
+        health = kept.keep(state, TargetHealth)
+        return kept.keep(
+            ("target", *own, target.weight, way, rest, state),
+            lambda: Target(target.url, _authority(target.url), target.weight, transport, breaker, health),
+        )
 
-    def _limiter(self, service: str, route: str, name: str, limit: model.RateLimit) -> IRateLimiter:
+    def _breaker_for(self, spec: TargetSpec) -> ICircuitBreaker | None:
+        if spec.service.circuit_breaker is None:
+            return None
+        breaker: ICircuitBreaker = self._components.getAdapter(spec, ICircuitBreaker, "consecutive-or-ratio")
+        return breaker
+
+    def _limiter(self, kept: Draft, service: str, route: str, name: str, limit: model.RateLimit) -> IRateLimiter:
         """One count per service, or per route where a route has limits of its own."""
-        key = ("limiter", service, route, name, limit)
         spec = LimitSpec(limit.limit, limit.window)
-        return self.registry.keep(key, lambda: self._components.getAdapter(spec, IRateLimiter, "memory"))
+        key = ("limiter", service, route, name, limit)
+        return kept.keep(key, lambda: self._components.getAdapter(spec, IRateLimiter, "memory"))
 
-    def _route(self, one: model.Service, route: model.Route, service: Service) -> Route:
+    def _route(
+        self, one: model.Service, route: model.Route, service: Service, kept: Draft, problems: Problems
+    ) -> Route:
         name = route_name(route)
         shared = all(other.policies.rate_limit == route.policies.rate_limit for other in one.routes)
-        limiter = partial(self._limiter, one.name, "" if shared else name)
-        policies = compile_policies(route.policies, PolicyTools(one.name, name, limiter, self.around.now))
+        limiter = partial(self._limiter, kept, one.name, "" if shared else name)
+        tools = PolicyTools(one.name, name, limiter, self.around.now)
+        policies = compile_policies(route.policies, tools, self._plugins.make(route.policies, tools, problems))
         headers = route.policies.headers
         plan = ForwardPlan(
             strip=route.path.rstrip("/").encode() if route.strip_prefix else b"",
@@ -285,26 +239,39 @@ class Assembly:
             headers=tuple((key.lower().encode(), value.encode()) for key, value in route.headers),
             allow_paths=frozenset(route.policies.allow_paths),
             on_request=request_side(policies),
+            names=tuple(policy.name for policy in policies if policy.on_request),
             preflights=route.policies.cors is not None,
+            shedding=self.shedding,
         )
 
-    def _tree(self, routes: Iterable[Route], pages: dict[bytes, Resource]) -> Resource:
-        by_prefix: dict[bytes, list[Route]] = {}
-        for route in routes:
-            by_prefix.setdefault(route.prefix.rstrip(b"/"), []).append(route)
-        at_root = by_prefix.pop(b"", None)
-        root: Resource = ProxyResource(_ordered(at_root), self._adapt) if at_root else Branch(None)
-        for path, page in pages.items():
-            if path != b"/" or not at_root:
-                mount(root, path, page)
-        for prefix in sorted(by_prefix):
-            mount(root, prefix, ProxyResource(_ordered(by_prefix[prefix]), self._adapt))
-        return root
+
+class Succession:
+    """A target took the place of another: the counts of the old one, also those still to come, go on in the new one."""
+
+    __slots__ = ("old", "new", "attempts", "failures")
+
+    def __init__(self, old: Target, new: Target) -> None:
+        self.old = old
+        self.new = new
+        self.attempts = self.failures = 0
+        self.settle()
+
+    def settle(self) -> None:
+        """Add what the old one has counted since the last time."""
+        self.new.attempts += self.old.attempts - self.attempts
+        self.new.failures += self.old.failures - self.failures
+        self.attempts, self.failures = self.old.attempts, self.old.failures
 
 
-def _ordered(routes: list[Route]) -> tuple[Route, ...]:
-    """Routes that ask for more come first; among equals the configuration's order stands."""
-    return tuple(sorted(routes, key=lambda route: (route.host is None, -len(route.headers))))
+def _is_over(left: Left) -> bool:
+    """Whether nothing goes on in something that has left."""
+    kind, value = left.key[0], left.value
+    if kind == "transport":
+        numbers = value.statistics()
+        return not numbers["open"] and not numbers["waiting"]
+    if kind == "bulkhead":
+        return not value.active
+    return not (kind == "target" and value.in_flight)
 
 
 def route_name(route: model.Route) -> str:
@@ -329,7 +296,7 @@ def _fallback(fallback: model.Fallback | None, services: dict[str, Service]) -> 
     return Answer(fallback.status, fields, fallback.body.encode())
 
 
-def identity(configuration: model.Configuration, around: Surroundings) -> Callable[[Exchange], None]:
+def identity(configuration: model.Configuration, around: Surroundings) -> Identity:
     """Who clients are, by the trusted proxies of a configuration."""
     networks = [ip_network(network, strict=False) for network in configuration.trusted_proxies]
     return Identity(networks, around.random.getrandbits)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application import service
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver
@@ -22,10 +22,13 @@ from twisted.python.components import Componentized
 from apigateway import __version__
 from apigateway.config.check import routes_table
 from apigateway.config.model import Configuration, EventLog
-from apigateway.config.read import ConfigurationError, load_environment, load_file
+from apigateway.config.read import ConfigurationError
 from apigateway.demo.services import demo_environment, demo_services
+from apigateway.extensions import PolicyPlugins, installed
 from apigateway.gateway import Gateway
-from apigateway.telemetry.events import event_observer
+from apigateway.lifecycle.signals import Signals
+from apigateway.lifecycle.source import Source
+from apigateway.telemetry.events import EventWriter, event_observer
 
 LOG_OPTIONS = ("logfile", "logger", "syslog")
 """Options of twistd itself that say where the log goes."""
@@ -77,22 +80,29 @@ class Options(usage.Options):
 
 def configuration_of(options: Options, environ: Mapping[str, str], reactor: Any) -> Configuration:
     """What the options, the file and the environment say; exits with every problem where they can't be used."""
+    return read_at_start(options, environ, reactor)[0]
+
+
+def read_at_start(options: Options, environ: Mapping[str, str], reactor: Any) -> tuple[Configuration, Source]:
+    """The configuration, and where it can be read again. Exits as `configuration_of`."""
     problems = []
-    configuration = Configuration()
-    file = options["config"]
+    file, listen = options["config"], tuple(options["listen"])
+    configuration = Configuration(listen=listen or Configuration().listen)
+    source = Source(file, environ, listen)
     try:
         if options["demo"]:
             environ = demo_environment(environ)
+            source = Source(file, environ, listen)
             demo_services(reactor, environ)
-        configuration = load_file(file, environ) if file else load_environment(environ)
+        configuration = source.read()
+        PolicyPlugins(installed()).check(configuration)
     except (ConfigurationError, OSError, ValueError) as error:
         problems.append(str(error))
-    listen = tuple(options["listen"]) or configuration.listen
-    place = "--listen" if options["listen"] else f"{file}: listen"
-    problems.extend(endpoint_problems(place, listen, reactor))
+    place = "--listen" if listen else f"{file}: listen"
+    problems.extend(endpoint_problems(place, configuration.listen, reactor))
     if problems:
         raise SystemExit("\n".join(problems))
-    return replace(configuration, listen=listen)
+    return configuration, source
 
 
 def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> list[str]:
@@ -106,7 +116,7 @@ def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> lis
     return problems
 
 
-def observer_for(options: Options, log: EventLog) -> ILogObserver | None:
+def observer_for(options: Options, log: EventLog) -> EventWriter | None:
     """Our own way to write events, to standard error; None where twistd was told, or has to find, another place."""
     twistd = options.parent
     if twistd is not None and (not twistd["nodaemon"] or any(twistd[place] for place in LOG_OPTIONS)):
@@ -115,11 +125,21 @@ def observer_for(options: Options, log: EventLog) -> ILogObserver | None:
 
 
 class Root(service.MultiService):
-    """All that runs. It brings its log observer along; what can't be opened ends the process without a traceback."""
+    """All that runs. It brings its log observer along; what can't be opened ends the process without a traceback.
 
-    def __init__(self, observer: ILogObserver | None = None) -> None:
+    `signals` are heeded once all runs; `when_running` calls what it is given when the reactor does.
+    """
+
+    def __init__(
+        self,
+        observer: ILogObserver | None = None,
+        signals: Signals | None = None,
+        when_running: Callable[[Callable[[], None]], object] = lambda call: None,
+    ) -> None:
         service.MultiService.__init__(self)
+        self.signals = signals
         self._observer = observer
+        self._when_running = when_running
 
     def setServiceParent(self, parent: Any) -> None:
         """Called with the application, whose log is opened only later."""
@@ -129,6 +149,8 @@ class Root(service.MultiService):
 
     def privilegedStartService(self) -> None:
         """Called by twistd once the log is open and before privileges are dropped."""
+        if self.signals is not None:
+            self.signals.heed_hangup()
         try:
             service.MultiService.privilegedStartService(self)
         except (CannotListenError, OSError) as error:
@@ -139,6 +161,9 @@ class Root(service.MultiService):
 
     def startService(self) -> None:
         """Called by twistd before the reactor runs."""
+        if self.signals is not None:
+            # Before anybody hears that we listen, and after the reactor has set up its own ways.
+            self._when_running(self.signals.heed)
         service.MultiService.startService(self)
         # What has been made by now lives as long as the process: the collector need not walk over it again. Its
         # thresholds are those of a server, where most objects die young.
@@ -146,14 +171,33 @@ class Root(service.MultiService):
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
 
+    def stopService(self) -> Deferred[None]:
+        """The last that was added stops first, and the others when it has: the services behind the gateway after it."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        service.Service.stopService(self)
+        for one in reversed(list(self)):
+            ended = one.stopService()
+            if isinstance(ended, Deferred):
+                await ended
+
 
 def makeService(options: Options) -> service.IService:
     """The gateway that the options ask for, with the demo services before it where they are wanted."""
     from twisted.internet import reactor
 
-    configuration = configuration_of(options, os.environ, reactor)
-    root: service.MultiService = Root(observer_for(options, configuration.log))
+    configuration, source = read_at_start(options, os.environ, reactor)
+    observer = observer_for(options, configuration.log)
+
+    def log_changed(log: EventLog) -> None:
+        if observer is not None:
+            observer.change(log.level, log.format)
+
+    gateway = Gateway(configuration, reactor, source=source, log_changed=log_changed, policies=installed())
+    running: Any = reactor
+    root: service.MultiService = Root(observer, Signals(reactor, gateway), running.callWhenRunning)
     if options["demo"]:
         root.addService(demo_services(reactor, os.environ))
-    root.addService(Gateway(configuration, reactor))
+    root.addService(gateway)
     return root

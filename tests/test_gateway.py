@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.static import Data
 
+from apigateway.config.model import EventLog
 from apigateway.config.read import parse_text
 from apigateway.gateway import Gateway
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import Stall
+from apigateway.testing.wire import Message
 
 FILE = """
 listen: [tcp:8000]
@@ -59,7 +63,7 @@ class ServingTests(GatewayTestCase):
         self.assertEqual(answer.status, 403, "the client is not a local one")
         local = self.network.client(8000, source="127.0.0.1")
         self.network.pump()
-        local.send(b"GET /gateway/stats HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        local.send(b"GET /gateway/stats HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.network.pump()
         (answer,) = local.answers()
         self.assertEqual(json.loads(answer.body)["since_start"]["services"]["shop"]["requests"], 1)
@@ -158,3 +162,83 @@ class StoppingTests(GatewayTestCase):
         self.successResultOf(stopped)
         self.assertFalse(busy.is_open)
         self.assertEqual(self.shop.open_connections, [])
+
+
+class ChangeTests(GatewayTestCase):
+    """What a running gateway does with another configuration."""
+
+    def change(self, before: str = "", after: str = "") -> tuple[str, ...]:
+        """Go on with `FILE`, where one text takes the place of another; returns the problems."""
+        configuration = parse_text(FILE.replace(before, after), "test.yaml", {})
+        changing = Deferred.fromCoroutine(self.gateway.change(configuration))
+        self.network.advance(0.01)
+        return self.successResultOf(changing)
+
+    def local(self, request: bytes) -> Message:
+        """The answer for a client of this machine."""
+        client = self.network.client(8000, source="127.0.0.1")
+        self.network.pump()
+        client.send(request)
+        self.network.pump()
+        return client.answers()[-1]
+
+    def test_clients_are_who_the_new_trusted_proxies_say(self) -> None:
+        asked = GET.replace(b"\r\n\r\n", b"\r\nX-Request-Id: mine\r\n\r\n")
+        self.assertNotEqual(self.local(asked).get(b"x-request-id"), b"mine")
+        self.assertEqual(self.change("listen:", "trusted_proxies: [127.0.0.0/8]\nlisten:"), ())
+        self.assertEqual(self.local(asked).get(b"x-request-id"), b"mine")
+
+    def test_the_pages_are_for_those_of_the_new_configuration(self) -> None:
+        asked = b"GET /gateway/stats HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        self.assertEqual(self.local(asked).status, 200)
+        self.change("listen:", "admin: {allow: [], token: a-token-of-twenty-characters}\nlisten:")
+        self.assertEqual(self.local(asked).status, 403)
+        known = asked.replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer a-token-of-twenty-characters\r\n\r\n")
+        self.assertEqual(self.local(known).status, 200)
+
+    def test_it_stops_within_the_new_times(self) -> None:
+        self.change("accept: 1s", "accept: 7s")
+        stopped = self.gateway.stopService()
+        self.network.advance(6.5)
+        self.assertNoResult(stopped)
+        self.network.advance(1)
+        self.successResultOf(stopped)
+
+    def test_its_own_events_are_told_to_change(self) -> None:
+        told: list[EventLog] = []
+        self.patch(self.gateway, "_log_changed", told.append)
+        self.change("listen:", "limits: {head: 2KiB}\nlisten:")
+        self.change("listen:", "log: {level: debug}\nlisten:")
+        self.assertEqual([log.level for log in told], ["debug"])
+
+    def test_mounts_stay_where_they_are(self) -> None:
+        gateway = Gateway(
+            parse_text(FILE.replace("tcp:8000", "tcp:8001"), "test.yaml", {}), self.network.reactor, self.network.now,
+            mounts={b"/mine": Data(b"mine", "text/plain")},
+        )  # fmt: skip
+        gateway.startService()
+        other = parse_text(FILE.replace("tcp:8000", "tcp:8001").replace("shop:", "store:"), "test.yaml", {})
+        self.successResultOf(Deferred.fromCoroutine(gateway.change(other)))
+        client = self.network.client(8001)
+        self.network.pump()
+        client.send(b"GET /mine HTTP/1.1\r\nHost: here\r\n\r\n")
+        self.network.pump()
+        self.assertEqual(client.answers()[0].body, b"mine")
+
+    def test_a_port_that_is_taken_changes_nothing(self) -> None:
+        before = self.gateway.snapshot
+        self.network.reactor.listenTCP(8001, self.gateway.site)
+        (problem,) = self.change("[tcp:8000]", "[tcp:8000, tcp:8001, tcp:8002]")
+        self.assertIn("'tcp:8001' cannot be opened", problem)
+        self.assertIs(self.gateway.snapshot, before)
+        self.assertEqual(sorted(port for _, port in self.network.ports), [8000, 8001, 9000])
+
+    def test_deadlines_of_exchanges_that_began_before_are_still_kept(self) -> None:
+        self.shop.does(Stall())
+        client = self.ask()
+        self.assertEqual(self.change("shop:", "store:"), ())
+        self.network.advance(31)
+        self.assertEqual([answer.status for answer in client.answers()], [504])
+
+    def test_where_a_program_made_the_configuration_there_is_nothing_to_read_again(self) -> None:
+        self.assertEqual(self.successResultOf(self.gateway.reload("test")).outcome, "unchanged")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.application import service
 from twisted.application.app import ServerOptions
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver
@@ -17,7 +21,7 @@ from zope.interface.verify import verifyObject
 
 from apigateway import __version__
 from apigateway.config.model import Configuration, EventLog
-from apigateway.tap import Options, Root, configuration_of, endpoint_problems, makeService, observer_for
+from apigateway.tap import Options, Root, configuration_of, endpoint_problems, makeService, observer_for, read_at_start
 from apigateway.telemetry.events import event_observer
 
 FILE = """\
@@ -140,6 +144,32 @@ class Refused(service.Service):
         raise self.error
 
 
+class Slow(service.Service):
+    """A service that says when it is told to stop, and stops when it is let."""
+
+    def __init__(self, name: str, said: list[str]) -> None:
+        self._name = name
+        self._said = said
+        self.ended: Deferred[None] = Deferred()
+
+    def stopService(self) -> Deferred[None]:
+        self._said.append(self._name)
+        return self.ended
+
+
+class Heeding:
+    """Notes which signals are to be heeded."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def heed_hangup(self) -> None:
+        self._said.append("hangup")
+
+    def heed(self) -> None:
+        self._said.append("all")
+
+
 class RootTests(SynchronousTestCase):
     def test_it_brings_its_log_observer_to_the_application(self) -> None:
         application = service.Application("apigateway")
@@ -157,6 +187,33 @@ class RootTests(SynchronousTestCase):
             root = Root()
             root.addService(Refused(error))
             self.assertEqual(self.assertRaises(SystemExit, root.privilegedStartService).code, 1)
+
+    def test_its_services_stop_one_after_the_other_the_last_first(self) -> None:
+        root, said = Root(), list[str]()
+        services = [Slow(name, said) for name in ("behind", "gateway")]
+        for one in services:
+            root.addService(one)
+        stopped = root.stopService()
+        self.assertEqual(said, ["gateway"])
+        services[1].ended.callback(None)
+        self.assertEqual(said, ["gateway", "behind"])
+        self.assertNoResult(stopped)
+        services[0].ended.callback(None)
+        self.successResultOf(stopped)
+
+    def test_signals_are_heeded_once_the_reactor_runs_and_before_anybody_hears_that_it_listens(self) -> None:
+        said: list[str] = []
+        waiting: list[Callable[[], None]] = []
+        signals: Any = Heeding(said)
+        root = Root(None, signals, waiting.append)
+        root.privilegedStartService()
+        self.assertEqual(said, ["hangup"])
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.addCleanup(gc.unfreeze)
+        root.startService()
+        self.assertEqual((said, len(waiting)), (["hangup"], 1))
+        waiting[0]()
+        self.assertEqual(said, ["hangup", "all"])
 
     def test_a_mistake_of_ours_is_not_hidden(self) -> None:
         root = Root()
@@ -197,6 +254,19 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_the_demo_services_are_started_before_the_gateway(self) -> None:
         self.assertEqual(self.children("--demo"), ["MultiService", "Gateway"])
+
+    def test_it_reads_again_what_it_has_read_and_what_listen_says_stays(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text(FILE)
+        made, source = read_at_start(options("-c", str(path), "-l", "tcp:1"), {}, MemoryReactorClock())
+        self.assertEqual((made.listen, source.path), (("tcp:1",), str(path.absolute())))
+        path.write_text(FILE.replace("orders", "others"))
+        again = source.read()
+        self.assertEqual((again.listen, again.services[0].name), (("tcp:1",), "others"))
+
+    def test_the_demo_reads_the_same_environment_again(self) -> None:
+        made, source = read_at_start(options("--demo"), {}, MemoryReactorClock())
+        self.assertEqual(source.read(), made)
 
     def test_a_configuration_that_cannot_be_used_makes_nothing(self) -> None:
         self.assertRaises(SystemExit, makeService, options("-c", "/nowhere/gateway.yaml"))

@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, ReadAll, Respond
 from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
-from tests.behaviour.stage import Stage
+from tests.behaviour.stage import Stage, logged, problem
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import a_moment, until
 
@@ -28,17 +28,50 @@ class StopTests(TestCase):
     @needs("connections that end with the stop")
     async def test_at_first_it_only_stops_being_ready(self, via: Combination) -> None:
         stage = Stage(self, via, stop={"accept": "150ms", "drain": "30s"})
-        kept = await stage.call()
+        kept, resting = await stage.call(), await stage.call()
         self.assertEqual((await kept.get("/health/ready")).status, 200)
+        await resting.get("/api")
         done = begin_to_stop(stage)
         self.assertEqual((await kept.get("/health/ready")).status, 503)
-        self.assertEqual(json.loads((await kept.get("/")).body)["status"], "stopping")
-        new = await stage.call()
-        self.assertEqual((await new.get("/api")).status, 200)
-        self.assertEqual(done, [])
+        self.assertEqual(json.loads((await stage.get("/")).body)["status"], "stopping")
+        self.assertEqual((await stage.get("/api")).status, 200)
+        self.assertEqual((done, resting.is_open), ([], True))
         await until(lambda: done, "the end of the stop")
-        await kept.closed()
-        await new.closed()
+        await resting.closed()
+
+    @needs("connections that end with the stop")
+    async def test_from_its_beginning_answers_ask_clients_to_leave(self, via: Combination) -> None:
+        stage = Stage(self, via, stop={"accept": "1h", "drain": "1h"})
+        kept, other, busy = await stage.call(), await stage.call(), await stage.call()
+        self.assertIsNone((await kept.get("/api")).get(b"connection"))
+        gate = Gate()
+        stage.one.does(ReadAll(), gate, Answer())
+        busy.ask("GET", "/api")
+        await until(lambda: gate.waiting, gate)
+        stage.one.does(ReadAll(), Answer())
+        done = begin_to_stop(stage)
+        for caller, target in ((kept, "/api"), (other, "/health/ready")):
+            self.assertEqual((await caller.get(target)).get(b"connection"), b"close")
+            await caller.closed()
+        gate.open()
+        self.assertEqual((await busy.answer()).get(b"connection"), b"close")
+        stage.gateway.hurry()
+        await until(lambda: done, "the end of the stop")
+
+    @needs("connections that end with the stop")
+    async def test_a_connection_whose_answer_could_not_say_so_is_kept_for_another(self, via: Combination) -> None:
+        stage = Stage(self, via, stop={"accept": "1h", "drain": "1h"})
+        gate = Gate()
+        stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"), gate, Respond(b"cd"))
+        running = (await stage.call()).ask("GET", "/api")
+        await running.received(b"ab")
+        done = begin_to_stop(stage)
+        gate.open()
+        self.assertEqual((await running.answer()).get(b"connection"), None)
+        stage.one.does(ReadAll(), Answer())
+        self.assertEqual((await running.get("/api")).get(b"connection"), b"close")
+        stage.gateway.hurry()
+        await until(lambda: done, "the end of the stop")
 
     @needs("connections that end with the stop")
     async def test_then_new_connections_are_refused(self, via: Combination) -> None:
@@ -122,9 +155,44 @@ class StopTests(TestCase):
         await a_moment()
         self.assertEqual((done, running.is_open), ([], True))
         stage.advance(2)
+        problem(self, await running.answer(), 503, "stopping")
         await running.closed()
         await until(lambda: done, "the end of the stop")
         await until(lambda: not stage.one.open_connections, "the end of the request to the service")
+
+    @needs("connections that end with the stop")
+    async def test_an_answer_that_is_cut_in_the_middle_is_logged_with_the_cause(self, via: Combination) -> None:
+        log = self.mktemp()
+        stage = Stage(self, via, stop={"accept": 0, "drain": 0}, access_log={"file": log})
+        gate = Gate()
+        stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"), gate)
+        running = (await stage.call()).ask("GET", "/api")
+        await running.received(b"ab")
+        done = begin_to_stop(stage)
+        await running.broken()
+        await until(lambda: done, "the end of the stop")
+        (record,) = await logged(log, 1)
+        self.assertEqual((record["status"], record["cause"]), (200, "stopping"))
+
+    async def test_a_request_that_goes_on_without_its_client_gets_the_same_time(self, via: Combination) -> None:
+        services = {"one": {"prefix": "/api", "finish_abandoned": True}}
+        stage = Stage(self, via, services, stop={"accept": 0, "drain": "1h"})
+        gate = Gate()
+        stage.one.does(ReadAll(), gate, Answer())
+        gone = (await stage.call()).ask("GET", "/api")
+        await until(lambda: gate.waiting, gate)
+        gone.connection.transport.abortConnection()  # type: ignore[union-attr]  # a real socket's has it
+        await gone.closed()
+        done = begin_to_stop(stage)
+        await a_moment()
+        self.assertEqual(done, [])
+        gate.open()
+        await until(lambda: done, "the end of the stop")
+
+    async def test_asked_twice_to_stop_it_tells_both_of_the_same_end(self, via: Combination) -> None:
+        stage = Stage(self, via, stop={"accept": 0, "drain": 0})
+        ends = [begin_to_stop(stage), begin_to_stop(stage)]
+        await until(lambda: all(ends), "both ends")
 
     async def test_connections_to_services_end_with_it(self, via: Combination) -> None:
         stage = Stage(self, via)

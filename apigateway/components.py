@@ -1,0 +1,146 @@
+"""The implementations in the box, by interface and name, and what each is made from.
+
+A third party's takes the place of ours by being registered under its name. Beside `assembly` the only module that names
+concrete classes. Knows nothing of requests, bytes or time passing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import Interface, implementer
+from zope.interface.registry import Components
+
+from apigateway.config import model
+from apigateway.discovery.resolver import Resolver
+from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IRateLimiter, ITransport
+from apigateway.stores.memory import MemoryRateLimiter
+from apigateway.upstream.breaker import CircuitBreaker
+from apigateway.upstream.dial import ConnectTCP, Dialer
+from apigateway.upstream.health import HealthChecker
+from apigateway.upstream.native_transport import NativeTransport
+from apigateway.upstream.target import Target
+from apigateway.upstream.treq_transport import TreqTransport
+
+_log = Logger(namespace="apigateway.upstream")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the gateway finds around it: reactor, TCP, monotonic clock, randomness; how long names are remembered."""
+
+    reactor: Any
+    connect: ConnectTCP
+    now: Callable[[], float]
+    random: Random = field(default_factory=Random)
+    dns_ttl_s: float = 30.0
+
+
+class ITargetSpec(Interface):
+    """One target as configured, with its service and surroundings."""
+
+
+@implementer(ITargetSpec)
+@dataclass(frozen=True)
+class TargetSpec:
+    """See `ITargetSpec`."""
+
+    service: model.Service
+    url: str
+    around: Surroundings
+    resolver: Resolver
+
+
+class IServiceSpec(Interface):
+    """A service as configured, with its targets and surroundings."""
+
+
+@implementer(IServiceSpec)
+@dataclass(frozen=True)
+class ServiceSpec:
+    """See `IServiceSpec`."""
+
+    service: model.Service
+    targets: tuple[Target, ...]
+    around: Surroundings
+    probe: Callable[[str, float], Deferred[int]]
+
+
+class ILimitSpec(Interface):
+    """One rate limit as configured."""
+
+
+@implementer(ILimitSpec)
+@dataclass(frozen=True)
+class LimitSpec:
+    """See `ILimitSpec`."""
+
+    limit: int
+    window: float
+
+
+def _native(spec: TargetSpec) -> ITransport:
+    parts = urlsplit(spec.url)
+    around, timeouts = spec.around, spec.service.timeouts
+    assert parts.hostname is not None
+    dialer = Dialer(
+        parts.hostname,
+        parts.port or 80,
+        timeouts.connect,
+        spec.resolver.resolve,
+        around.connect,
+        around.reactor,
+        around.now,
+    )
+    return NativeTransport(spec.service.pool, dialer, around.now, timeouts.pool)
+
+
+def _treq(spec: TargetSpec) -> ITransport:
+    around, timeouts = spec.around, spec.service.timeouts
+    return TreqTransport(
+        spec.url, around.reactor, spec.service.pool, timeouts.connect, around.now, timeouts.pool,
+        resolve=spec.resolver.resolve,
+    )  # fmt: skip
+
+
+def _breaker(spec: TargetSpec) -> ICircuitBreaker:
+    assert spec.service.circuit_breaker is not None
+    service, target = spec.service.name, spec.url
+
+    def on_change(old: str, new: str, reason: str, now: float) -> None:
+        tell = _log.info if new == "closed" else _log.warn
+        tell(
+            "circuit breaker of {service} at {target}: {old} -> {new} ({reason})",
+            event="breaker-changed", service=service, target=target, old=old, new=new, reason=reason,
+        )  # fmt: skip
+
+    timeouts = spec.service.timeouts
+    return CircuitBreaker(spec.service.circuit_breaker, on_change, timeouts.connect + timeouts.pool + timeouts.response)
+
+
+def _checker(spec: ServiceSpec) -> IHealthChecker:
+    assert spec.service.health_check is not None
+    around = spec.around
+    return HealthChecker(
+        spec.service.name, spec.targets, spec.service.health_check, around.reactor, around.now, spec.probe,
+        around.random, lambda target, reason, now: None,
+    )  # fmt: skip
+
+
+def default_components() -> Components:
+    """The implementations in the box, by interface and name."""
+    components = Components("apigateway")
+    components.registerAdapter(_native, (ITargetSpec,), ITransport, "native")
+    components.registerAdapter(_treq, (ITargetSpec,), ITransport, "treq")
+    components.registerAdapter(_breaker, (ITargetSpec,), ICircuitBreaker, "consecutive-or-ratio")
+    components.registerAdapter(_checker, (IServiceSpec,), IHealthChecker, "http")
+    components.registerAdapter(
+        lambda spec: MemoryRateLimiter(spec.limit, spec.window), (ILimitSpec,), IRateLimiter, "memory"
+    )
+    return components

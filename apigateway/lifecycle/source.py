@@ -1,0 +1,49 @@
+"""Where a configuration comes from, so that it can be read again: a file, or the environment. Knows no runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from apigateway.config.model import Configuration
+from apigateway.config.problems import Problem
+from apigateway.config.read import ConfigurationError, load_environment, load_file
+from apigateway.lifecycle.watch import digest_of
+
+
+class Source:
+    """A file at `path`, or where that is None the environment alone. `listen`, where given, wins over the file.
+
+    The path is made absolute: a process may change its folder after it has started. `digest` is that of the file as it
+    was before it was last read.
+    """
+
+    def __init__(self, path: str | None, environ: Mapping[str, str], listen: Sequence[str] = ()) -> None:
+        self.path = os.path.abspath(path) if path else None
+        self.digest: bytes | None = None
+        self._named = path
+        self._environ = environ
+        self._listen = tuple(listen)
+
+    def __repr__(self) -> str:
+        return f"<Source {self.path or 'environment'}>"
+
+    def _load(self, path: str) -> Configuration:
+        try:
+            return load_file(path, self._environ)
+        except ConfigurationError as error:
+            raise ConfigurationError(tuple(self._as_named(one) for one in error.problems)) from None
+
+    def _as_named(self, problem: Problem) -> Problem:
+        """Tell of the file by the name that people gave it."""
+        return replace(problem, file=self._named) if problem.file == self.path and self._named else problem
+
+    def read(self) -> Configuration:
+        """Read and check. Blocks; touches nothing else, so that a thread may do it. Raises `ConfigurationError`."""
+        if self.path is None:
+            configuration = load_environment(self._environ)
+        else:
+            self.digest = digest_of(self.path)
+            configuration = self._load(self.path)
+        return replace(configuration, listen=self._listen or configuration.listen)

@@ -1,0 +1,146 @@
+"""What comes of a reload, and how it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from apigateway.config.model import Configuration
+from apigateway.lifecycle.reloading import Reloading
+from apigateway.lifecycle.source import Source
+from apigateway.lifecycle.watch import EVERY_S
+from apigateway.telemetry.reloads import Reload
+
+TEXT = 'limits: {head: HEAD}\nservices: {shop: {prefix: /shop, targets: ["http://a"]}}\n'
+
+
+class ReloadingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.events: list[Any] = []
+        note: Any = self.events.append
+        globalLogPublisher.addObserver(note)
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        self.path = Path(self.mktemp()).absolute()
+        self.write("1KiB")
+        self.clock = Clock()
+        self.is_stopping = False
+        self.refusals: tuple[str, ...] = ()
+        self.used: list[Configuration] = []
+        self.reopened = 0
+        self.reloading = self.made(Source(str(self.path), {}))
+        self.current = Source(str(self.path), {}).read()
+
+    def made(self, source: Source | None) -> Reloading:
+        return Reloading(
+            source, self.clock, self.clock.seconds, lambda: self.current, lambda: self.is_stopping, self.apply,
+            self.reopen,
+        )  # fmt: skip
+
+    def write(self, head: str) -> None:
+        self.path.write_text(TEXT.replace("HEAD", head))
+
+    async def apply(self, configuration: Configuration) -> tuple[str, ...]:
+        if not self.refusals:
+            self.current = configuration
+            self.used.append(configuration)
+        return self.refusals
+
+    def reopen(self) -> None:
+        self.reopened += 1
+
+    def reload(self) -> Reload:
+        return self.successResultOf(self.reloading.ask("test"))
+
+    def told(self, event: str) -> list[Any]:
+        return [one for one in self.events if one.get("event") == event]
+
+    def test_a_changed_file_is_used(self) -> None:
+        self.write("2KiB")
+        told = self.reload()
+        self.assertEqual((told.outcome, told.asked_by, told.changes), ("reloaded", "test", ("limits",)))
+        self.assertEqual(self.used[0].limits.head, 2048)
+        (event,) = self.told("reloaded")
+        self.assertEqual((event["changes"], event["outcome"]), (["limits"], "reloaded"))
+
+    def test_one_that_says_the_same_is_not_used_again_but_logs_are_reopened(self) -> None:
+        self.path.write_text("# words\n" + self.path.read_text())
+        self.assertEqual((self.reload().outcome, self.used, self.reopened), ("unchanged", [], 1))
+
+    def test_one_with_problems_is_told_with_all_of_them_and_nothing_else_happens(self) -> None:
+        self.path.write_text(TEXT.replace("HEAD", "much") + "listn: []\n")
+        told = self.reload()
+        self.assertEqual((told.outcome, len(told.problems), self.used, self.reopened), ("failed", 2, [], 0))
+        (event,) = self.told("reload-failed")
+        self.assertEqual(event["problems"], list(told.problems))
+
+    def test_one_that_cannot_be_used_is_told_with_the_reasons(self) -> None:
+        self.write("2KiB")
+        self.refusals = ("a port is taken", "a log cannot be opened")
+        told = self.reload()
+        self.assertEqual((told.outcome, told.problems, self.reopened), ("failed", self.refusals, 0))
+
+    def test_what_goes_wrong_unforeseen_is_a_failed_reload_too(self) -> None:
+        self.write("2KiB")
+        self.refusals = None  # type: ignore[assignment]  # what fails when it is used
+
+        async def break_down(configuration: Configuration) -> tuple[str, ...]:
+            raise ZeroDivisionError
+
+        self.patch(self.reloading, "_apply", break_down)
+        told = self.reload()
+        self.assertEqual(told.outcome, "failed")
+        self.assertIn("ZeroDivisionError", told.problems[0])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_without_a_file_there_is_nothing_to_read_and_it_says_so(self) -> None:
+        for source in (Source(None, {}), None):
+            self.reloading = self.made(source)
+            told = self.reload()
+            self.assertEqual(told.outcome, "unchanged")
+            self.assertIn("There is no configuration file", told.detail)
+        self.assertEqual(self.reopened, 2)
+
+    def test_once_the_gateway_stops_it_is_refused(self) -> None:
+        self.is_stopping = True
+        self.write("2KiB")
+        self.assertEqual((self.reload().outcome, self.used), ("refused", []))
+
+    def test_two_at_once_come_one_after_the_other(self) -> None:
+        held: Deferred[None] = Deferred()
+
+        async def hold(configuration: Configuration) -> tuple[str, ...]:
+            await held
+            self.current = configuration
+            return ()
+
+        self.patch(self.reloading, "_apply", hold)
+        self.write("2KiB")
+        first, second = self.reloading.ask("a"), self.reloading.ask("b")
+        self.assertNoResult(first)
+        self.write("3KiB")
+        held.callback(None)
+        self.assertEqual([self.successResultOf(one).outcome for one in (first, second)], ["reloaded", "reloaded"])
+        self.assertEqual(self.current.limits.head, 3 * 1024)
+
+    def test_while_it_watches_a_change_is_read_by_itself(self) -> None:
+        self.reloading.watch(True)
+        self.write("4KiB")
+        self.clock.pump([EVERY_S] * 3)
+        assert self.reloading.reloads.last is not None
+        self.assertEqual((self.reloading.reloads.last.asked_by, len(self.used)), ("file", 1))
+        self.reloading.watch(False)
+        self.write("5KiB")
+        self.clock.pump([EVERY_S] * 3)
+        self.assertEqual((len(self.used), self.clock.getDelayedCalls()), (1, []))
+
+    def test_a_bad_file_that_is_watched_is_told_once(self) -> None:
+        self.reloading.watch(True)
+        self.addCleanup(self.reloading.watch, False)
+        self.write("much")
+        self.clock.pump([EVERY_S] * 9)
+        self.assertEqual(self.reloading.reloads.counts["failed"], 1)
