@@ -35,8 +35,6 @@ def problem_answer(error: GatewayError, request: Any) -> Answer:
     else:
         exchange.cause = error.cause
         answer = problem(error, exchange.head, exchange.request_id)
-    # Whoever gave the request an id tells the client, with every answer.
-    answer.fields = [field for field in answer.fields if field[0] != b"X-Request-Id"] + _COMMON[1:]
     return answer
 
 

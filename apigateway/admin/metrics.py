@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from apigateway import __version__
 from apigateway.admin.health import CLOSED, OPEN, breaker_state
@@ -10,7 +11,8 @@ from apigateway.admin.stats import in_flight_by_route
 from apigateway.admin.view import View
 from apigateway.telemetry.memory import resident_bytes
 from apigateway.telemetry.metrics import exchange_metrics
-from apigateway.telemetry.prometheus import Labels, family, page
+from apigateway.telemetry.prometheus import Labels, Samples, family, page
+from apigateway.telemetry.reloads import Reload, Reloads
 from apigateway.upstream.service import Service
 from apigateway.upstream.target import Target
 
@@ -29,8 +31,29 @@ def metrics(view: View) -> bytes:
             *_service_metrics(view),
             *_target_metrics(_named_targets(services)),
             *_process_metrics(view),
+            *_connection_metrics(view.connections()),
+            *_reload_metrics(view.reloads),
         ]
     )
+
+
+def _connection_metrics(told: Mapping[str, Any]) -> list[str]:
+    open_now: Samples = [({}, told["open"])] if told else []
+    lines = family("apigateway_connections", "gauge", "Connections of clients.", open_now)
+    for what, meaning in (("evicted", "made room for others"), ("refused", "were not taken, for want of room")):
+        counts = [({"reason": reason}, count) for reason, count in told.get(what, {}).items()]
+        lines += family(f"apigateway_connections_{what}_total", "counter", f"Those that {meaning}.", counts)
+    return lines
+
+
+def _reload_metrics(reloads: Reloads) -> list[str]:
+    counts = [({"outcome": outcome}, count) for outcome, count in reloads.counts.items()]
+    lines = family("apigateway_reloads_total", "counter", "Reloads, by what came of them.", counts)
+    last: list[Reload] = [reloads.last] if reloads.last is not None else []
+    lines += family("apigateway_last_reload_good", "gauge", "1 if the last reload did what was asked for.",
+                    [({}, int(one.is_good)) for one in last])  # fmt: skip
+    return lines + family("apigateway_last_reload_timestamp_seconds", "gauge", "When the last reload was.",
+                          [({}, one.at) for one in last])  # fmt: skip
 
 
 def _named_targets(services: Iterable[Service]) -> Named:
@@ -45,7 +68,11 @@ def _service_metrics(view: View) -> list[str]:
         for service in view.snapshot().services.values()
         for route, count in in_flight_by_route(service, view).items()
     ]
-    return family("apigateway_in_flight", "gauge", "Exchanges that are under way.", samples)
+    most = [({"service": service.name}, service.max_in_flight) for service in view.snapshot().services.values()]
+    return [
+        *family("apigateway_in_flight", "gauge", "Exchanges that are under way.", samples),
+        *family("apigateway_max_in_flight", "gauge", "As many may be under way with a service.", most),
+    ]
 
 
 _TARGET_METRICS: dict[str, tuple[str, str, Callable[[Target, dict[str, int]], float]]] = {
@@ -82,8 +109,9 @@ def _process_metrics(view: View) -> list[str]:
         "apigateway_uptime_seconds": ("Seconds since start.", telemetry.statistics.uptime()),
         "apigateway_limiter_clients": ("Clients that the rate limiters remember.", view.limiter_clients()),
         "apigateway_resident_memory_bytes": ("Memory in use by this process.", resident_bytes()),
-        "apigateway_event_loop_lag_seconds": ("How late the last timer was.", telemetry.lag.last),
+        "apigateway_event_loop_lag_seconds": ("How late the loop was last.", telemetry.lag.last),
         "apigateway_event_loop_lag_max_seconds": ("The most of the last minute.", telemetry.lag.worst()),
+        "apigateway_shed_share": ("Refused of all new exchanges, as the loop is late: 0 to 1.", view.shedding.share),
         "apigateway_stopping": ("1 once the gateway has begun to stop.", int(view.stopping())),
     }
     lines = family("apigateway_info", "gauge", "The version, as a label.", [({"version": __version__}, 1)])

@@ -28,6 +28,7 @@ def stats(view: View) -> dict[str, Any]:
         "started": rfc3339(wall - uptime),
         "uptime_s": round(uptime, 3),
         "process": _process(view),
+        "reload": view.reloads.describe(),
         "services": {name: _service(one, view) for name, one in view.snapshot().services.items()},
         "since_start": report(statistics.since_start(), uptime),
         "last_minute": report(tallies, minute),
@@ -35,9 +36,11 @@ def stats(view: View) -> dict[str, Any]:
 
 
 def _process(view: View) -> dict[str, Any]:
-    lag = view.telemetry.lag
+    lag, shedding = view.telemetry.lag, view.shedding
     return {
         "in_flight": sum(service.in_flight for service in view.snapshot().services.values()),
+        "shed_share": round(shedding.share, 3),
+        "connections": view.connections(),
         "limiter_clients": view.limiter_clients(),
         "memory_bytes": resident_bytes(),
         "event_loop_lag_ms": {"last": _milliseconds(lag.last), "max": _milliseconds(lag.worst())},
@@ -55,6 +58,7 @@ def _service(service: Service, view: View) -> dict[str, Any]:
     return {
         "status": service_status(service),
         "in_flight": service.in_flight,
+        "max_in_flight": service.max_in_flight,
         "routes": {name: {"in_flight": count} for name, count in in_flight_by_route(service, view).items()},
         "targets": {target.url: _target(target, view) for target in service.targets},
     }

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 
+from twisted.internet.defer import Deferred
+
+from apigateway.routing.route import NO_BOUNDS
+from apigateway.routing.shedding import Shedding
 from apigateway.routing.snapshot import Snapshot
+from apigateway.telemetry.reloads import Reload, Reloads
 from apigateway.telemetry.telemetry import Telemetry
 
 
@@ -15,8 +21,10 @@ class View:
     """The runtime as the pages see it.
 
     `snapshot` tells the current one, `stopping` whether the gateway has begun to stop, `limiter_clients` how many
-    clients the rate limiters remember. `now` is the monotonic clock of the runtime, in seconds. Clients in `allow`
-    may see `/gateway/…`, and so may whoever knows `token`; None is a token that nobody knows.
+    clients the rate limiters remember, `shedding` what is refused for want of room or time. `now` is the monotonic
+    clock of the runtime, in seconds. Clients in `allow` may see `/gateway/…`, also under the names `hosts`, and so may
+    whoever knows `token`; None is a token that nobody knows. `connections` describes those of clients. `reloads` tells
+    what came of reloads, and `reload` asks for one, in the name of whoever asks.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -26,3 +34,8 @@ class View:
     limiter_clients: Callable[[], int]
     allow: tuple[IPv4Network | IPv6Network, ...]
     token: str | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()
+    shedding: Shedding = NO_BOUNDS
+    connections: Callable[[], dict[str, Any]] = dict
+    reloads: Reloads = field(default_factory=Reloads)
+    reload: Callable[[str], Deferred[Reload]] | None = None

@@ -70,6 +70,14 @@ class AccessLog:
         self._reported = 0
         self._next_report = 0.0
 
+    def open(self) -> None:
+        """Get ready to write. Raises OSError if the file can't be opened."""
+        self._writer.open()
+
+    def drop(self) -> None:
+        """It was opened, but is not wanted."""
+        self._writer.drop()
+
     def start(self) -> None:
         """Begin to write. Raises OSError if the file can't be opened."""
         self._writer.start()
@@ -114,6 +122,12 @@ class AccessLog:
         self.hand_over()
         self._writer.reopen()
 
+    def finish(self) -> Writer:
+        """Hand over what there is, for the last time; waits for nothing. Returns who still has to write it."""
+        self.hand_over()
+        self._writer.finish()
+        return self._writer
+
     def stop(self) -> None:
         """Write what is waiting, but hold up the stop no longer than `STOP_WAIT` seconds."""
         self.hand_over()
@@ -126,7 +140,10 @@ class AccessLog:
             )
 
 
-def access_log(options: AccessLogOptions, now: Callable[[], float], wall: Callable[[], float]) -> AccessLog:
-    """The access log that a configuration asks for."""
-    writer = Writer(sink_for(options.file, options.rotate, options.keep))
+def access_log(
+    options: AccessLogOptions, now: Callable[[], float], wall: Callable[[], float], after: AccessLog | None = None
+) -> AccessLog:
+    """The access log that a configuration asks for. `after` is one to the same place, which it takes over."""
+    sink = sink_for(options.file, options.rotate, options.keep)
+    writer = Writer(sink, after=after._writer if after is not None else None)
     return AccessLog(writer, options.format, options.query, now, wall)

@@ -21,9 +21,21 @@ from apigateway.telemetry.visible import visible
 
 EVENTS: dict[str, str] = {
     "access-log-trouble": "lines of the access log were lost, or its file could not be rotated",
+    "admin-token-guessed": "a client sent so many wrong admin tokens that for a while none of its tokens is looked at",
+    "connections-bounded": "connections of clients made room for others, or were refused",
     "breaker-changed": "the circuit breaker of a target changed its state",
+    "descriptors-exhausted": "no file descriptor was left for a new connection; accepting waits",
+    "few-descriptors": "the process may open fewer files than the limits ask for; fewer connections are taken",
     "listening": "a port is open",
     "name-not-resolved": "the name of a target could not be resolved",
+    "not-listening": "a port is closed, as the configuration no longer has it",
+    "reload-failed": "the configuration was read again and cannot be used; nothing has changed",
+    "reloaded": "the configuration was read again, and is in use",
+    "page-failed": "a mounted Resource failed; the exchange was answered with 500, or cut",
+    "policy-failed": "a policy failed, or did what it must not; the exchange was answered with 500",
+    "shedding-began": "requests are being refused for want of room or time",
+    "shedding-ended": "no more requests are refused for that",
+    "stop-hurried": "a second signal: what is left of the time to stop is skipped",
     "stopped": "the gateway has stopped",
     "stopping": "the gateway begins to stop",
     "target-healthy": "the health checks found a target healthy again",
@@ -119,6 +131,11 @@ class EventWriter:
 
     def __init__(self, stream: TextIO, level: str, format: str) -> None:
         self._stream = stream
+        self._least = LEVELS[level]
+        self._write = FORMATS[format]
+
+    def change(self, level: str, format: str) -> None:
+        """Write from now on as another configuration says."""
         self._least = LEVELS[level]
         self._write = FORMATS[format]
 

@@ -1,8 +1,8 @@
 """Lines of the access log: one exchange as JSON, or in the "combined" format of Apache and nginx.
 
 Pure: an exchange and the offset from its clock to the time of day in, bytes out. Every line ends with the only newline
-in it, whatever a client sent. Of the request's fields only `User-Agent` and, in the combined format, `Referer` are
-written: credentials and cookies never are.
+in it, whatever a client sent, and is not much longer than `MOST_PATH` and a few `MOST_TEXT`. Of the request's fields
+only `User-Agent` and, in the combined format, `Referer` are written: credentials and cookies never are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from apigateway.telemetry.tally import own_seconds, status_of
-from apigateway.telemetry.visible import quoted, visible
+from apigateway.telemetry.visible import quoted, shortened, visible
 
 if TYPE_CHECKING:
     from apigateway.exchange import Exchange
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 QueryRule = Callable[[bytes], bytes]
 Line = Callable[["Exchange", float], bytes]
+
+MOST_PATH = 8192
+"""Bytes of a path with its query that are written, before control bytes are escaped."""
+MOST_TEXT = 1024
+"""The same for anything else that a client says."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -60,7 +65,26 @@ def _apache_time(second: int) -> str:
 
 
 def _path(head: RequestHead, rule: QueryRule) -> bytes:
-    return head.path if head.query is None else head.path + rule(head.query)
+    path, query = head.path, head.query
+    if path[:1] != b"/" and b"@" in head.target:
+        path, query = _without_user(path, query)
+    return shortened(path if query is None else path + rule(query), MOST_PATH)
+
+
+def _without_user(path: bytes, query: bytes | None) -> tuple[bytes, bytes | None]:
+    """A target in absolute form, which is refused, without the user and the password that it may name.
+
+    Where there is an `@` behind a `?`, nobody knows whether a password ends there: nothing before it is told, and what
+    comes after it only as the rule for queries has it.
+    """
+    scheme, mark, rest = path.partition(b"://") if b"://" in path else (b"", b"", path)
+    if query is not None and b"@" in query:
+        return scheme + mark, query.rpartition(b"@")[2]
+    return scheme + mark + rest.rpartition(b"@")[2], query
+
+
+def _said(head: RequestHead, name: bytes) -> bytes:
+    return shortened(head.get(name) or b"", MOST_TEXT)
 
 
 def _milliseconds(seconds: float) -> float:
@@ -78,7 +102,7 @@ def json_line(rule: QueryRule) -> Line:
             "time": rfc3339(exchange.started + offset),
             "request_id": visible(exchange.request_id) or None,
             "client": visible(exchange.client.encode("utf-8", "replace")) or None,
-            "method": visible(head.method) or None,
+            "method": visible(shortened(head.method, MOST_TEXT)) or None,
             "path": visible(_path(head, rule)) or None,
             "route": exchange.route or None,
             "service": exchange.service or None,
@@ -91,7 +115,7 @@ def json_line(rule: QueryRule) -> Line:
             "first_byte_ms": _milliseconds(exchange.answered - exchange.started) if exchange.answered else None,
             "service_ms": _milliseconds(total - own_seconds(exchange)) if exchange.sent else None,
             "attempts": exchange.attempts,
-            "user_agent": visible(head.get(b"user-agent") or b"") or None,
+            "user_agent": visible(_said(head, b"user-agent")) or None,
         }
         if exchange.fallback:
             record["fallback"] = True
@@ -106,11 +130,11 @@ def combined_line(rule: QueryRule) -> Line:
     def line(exchange: Exchange, offset: float) -> bytes:
         head = exchange.head
         client = quoted(exchange.client.encode("utf-8", "replace")).replace(" ", "\\x20") or "-"
-        method, path = quoted(head.method), quoted(_path(head, rule))
+        method, path = quoted(shortened(head.method, MOST_TEXT)), quoted(_path(head, rule))
         request = f"{method} {path} HTTP/1.{head.minor}" if method else "-"
-        address, mark, query = (head.get(b"referer") or b"").partition(b"?")
+        address, mark, query = _said(head, b"referer").partition(b"?")
         referer = quoted(address + rule(query) if mark else address) or "-"
-        agent = quoted(head.get(b"user-agent") or b"") or "-"
+        agent = quoted(_said(head, b"user-agent")) or "-"
         return (
             f"{client} - - [{_apache_time(int(exchange.started + offset))}] "
             f'"{request}" {status_of(exchange) or "-"} {exchange.bytes_out or "-"} "{referer}" "{agent}"\n'

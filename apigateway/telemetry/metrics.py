@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from apigateway.telemetry.prometheus import Samples, family, histogram_family
-from apigateway.telemetry.report import merged, named
+from apigateway.telemetry.report import SHED, merged, named
 from apigateway.telemetry.statistics import Key
 from apigateway.telemetry.tally import STATUS_CLASSES, Tally
 
@@ -20,6 +20,10 @@ _COUNTERS: dict[str, tuple[str, Callable[[Tally], int]]] = {
     "apigateway_response_bytes_total": ("Bytes of response bodies.", lambda tally: tally.bytes_out),
     "apigateway_attempts_total": ("Attempts at targets.", lambda tally: tally.attempts),
     "apigateway_repeats_total": ("Attempts after the first of an exchange.", lambda tally: tally.repeats),
+    "apigateway_shed_total": (
+        "Exchanges refused for want of room or time.",
+        lambda tally: sum(tally.causes.get(code, 0) for code in SHED),
+    ),
     "apigateway_fallbacks_total": ("Exchanges answered by a fallback.", lambda tally: tally.fallbacks),
 }
 

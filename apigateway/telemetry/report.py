@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apigateway.errors import RATE_LIMITED
+from apigateway.errors import OVERLOADED, POOL_EXHAUSTED, RATE_LIMITED, SERVICE_OVERLOADED
 from apigateway.telemetry.histogram import Histogram
 from apigateway.telemetry.statistics import Key
 from apigateway.telemetry.tally import STATUS_CLASSES, Tally
 
 NONE = "none"
 """Stands for the service, route or target of exchanges that did not get that far."""
+
+SHED = tuple(cause.code for cause in (OVERLOADED, SERVICE_OVERLOADED, POOL_EXHAUSTED))
+"""The causes that say that there was no room, or no time."""
 
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -64,6 +67,7 @@ def describe(tally: Tally, seconds: float) -> dict[str, Any]:
         "statuses": {name: count for name, count in zip(STATUS_CLASSES, tally.statuses, strict=True) if count},
         "causes": dict(sorted(tally.causes.items())),
         "rate_limited": tally.causes.get(RATE_LIMITED.code, 0),
+        "shed": sum(tally.causes.get(code, 0) for code in SHED),
         "fallbacks": tally.fallbacks,
         "bytes_in": tally.bytes_in,
         "bytes_out": tally.bytes_out,

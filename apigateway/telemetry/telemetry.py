@@ -14,9 +14,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from apigateway.interfaces import IExchangeObserver
-from apigateway.telemetry.access_log import AccessLogOptions, access_log
+from apigateway.telemetry.access_log import STOP_WAIT, AccessLog, AccessLogOptions, access_log
 from apigateway.telemetry.lag import LagMeter
 from apigateway.telemetry.statistics import Statistics
+from apigateway.telemetry.writer import Writer
 
 if TYPE_CHECKING:
     from apigateway.exchange import Exchange
@@ -44,6 +45,10 @@ class Telemetry:
         self.lag = LagMeter(clock, now)
         self.wall = clock.seconds
         self.access_log = access_log(options, now, clock.seconds) if options is not None else None
+        self._now = now
+        self._options = options
+        self._finishing: list[Writer] = []
+        self._lost_before = 0
         self._pending: list[Exchange] = []
         self._flushing = LoopingCall(self.flush)
         self._flushing.clock = clock
@@ -59,7 +64,44 @@ class Telemetry:
 
     def lost_lines(self) -> int:
         """How many lines of the access log were lost."""
-        return self.access_log.lost() if self.access_log is not None else 0
+        return self._lost_before + (self.access_log.lost() if self.access_log is not None else 0)
+
+    def open_access_log(self, options: AccessLogOptions | None) -> AccessLog | None:
+        """An access log by other options, open and ready for `use_access_log`; the present one where they are the same.
+
+        Raises OSError if it can't be opened. One that is not used after all is to be given to `drop_access_log`.
+        """
+        if options is None:
+            return None
+        if options == self._options:
+            return self.access_log
+        is_same_place = self._options is not None and self._options.file == options.file
+        opened = access_log(options, self._now, self.wall, self.access_log if is_same_place else None)
+        opened.open()
+        return opened
+
+    def drop_access_log(self, log: AccessLog | None) -> None:
+        """An access log that was opened is not wanted."""
+        if log is not None and log is not self.access_log:
+            log.drop()
+
+    def use_access_log(self, log: AccessLog | None, options: AccessLogOptions | None) -> None:
+        """Write to another access log from now on; the present one ends when it has written what it has."""
+        self._options = options
+        if log is self.access_log:
+            return
+        self.flush()
+        if log is not None:
+            log.start()
+        before, self.access_log = self.access_log, log
+        if before is not None:
+            self._lost_before += before.lost()
+            self._finishing = [*(one for one in self._finishing if not one.ended), before.finish()]
+
+    def reopen_access_log(self) -> None:
+        """Open the file of the access log again, after something else has moved it away."""
+        if self.access_log is not None:
+            self.access_log.reopen()
 
     def start(self) -> None:
         """Begin. Raises OSError if the access log can't be opened."""
@@ -74,6 +116,8 @@ class Telemetry:
         if self._flushing.running:
             self._flushing.stop()
         self.flush()
+        for writer in self._finishing:
+            writer.stop(STOP_WAIT)
         if self.access_log is not None:
             self.access_log.stop()
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 
 
+def shortened(raw: bytes, most: int) -> bytes:
+    """What is longer than `most` bytes is cut, and ends in three dots."""
+    return raw if len(raw) <= most else raw[:most] + b"..."
+
+
 def visible(raw: bytes) -> str:
     """Control bytes, DEL and what is not ASCII become `\\xNN`; the rest stays as it is."""
     text = raw.decode("ascii", "backslashreplace")

@@ -20,20 +20,37 @@ _END = b"\x00end"
 
 
 class Writer:
-    """Takes batches of lines from one thread and writes them to `sink` in another."""
+    """Takes batches of lines from one thread and writes them to `sink` in another.
 
-    def __init__(self, sink: Sink, bound: int = WAITING_BYTES) -> None:
+    `after` is a writer to the same place: what it still has to write is written first.
+    """
+
+    def __init__(self, sink: Sink, bound: int = WAITING_BYTES, after: Writer | None = None) -> None:
         self._sink = sink
         self._bound = bound
+        self._after = after
+        self._is_open = False
         self._queue: SimpleQueue[bytes] = SimpleQueue()
         self._thread: Thread | None = None
         # Each number has one thread that changes it, so that none needs a lock.
         self._bytes_in = self._lines_in = self._refused = 0
         self._bytes_done = self._lines_done = self._failed = 0
 
+    def open(self) -> None:
+        """Open the sink, if it is not open. Raises OSError if it can't be opened."""
+        if not self._is_open:
+            self._sink.open()
+            self._is_open = True
+
+    def drop(self) -> None:
+        """Close a sink to which nothing was written."""
+        if self._thread is None and self._is_open:
+            self._sink.close()
+            self._is_open = False
+
     def start(self) -> None:
         """Open the sink and begin to write. Raises OSError if it can't be opened."""
-        self._sink.open()
+        self.open()
         self._thread = Thread(target=self._run, name="access log", daemon=True)
         self._thread.start()
 
@@ -60,7 +77,18 @@ class Writer:
 
     def reopen(self) -> None:
         """Open the file again, after what is waiting has been written."""
-        self._queue.put(_REOPEN)
+        if self._thread is not None:
+            self._queue.put(_REOPEN)
+
+    def finish(self) -> None:
+        """Write what is waiting, and then no more; waits for nothing."""
+        if self._thread is not None:
+            self._queue.put(_END)
+
+    @property
+    def ended(self) -> bool:
+        """All has been written, or nothing was ever to be."""
+        return self._thread is None or not self._thread.is_alive()
 
     def stop(self, wait: float) -> bool:
         """Write what is waiting, for at most `wait` seconds. Returns whether all was written or is known as lost."""
@@ -73,6 +101,7 @@ class Writer:
         return ended
 
     def _run(self) -> None:
+        self._follow()
         while (lines := self._queue.get()) is not _END:
             if lines is _REOPEN:
                 self._sink.reopen()
@@ -82,3 +111,9 @@ class Writer:
             self._bytes_done += len(lines)
             self._lines_done += count
         self._sink.close()
+
+    def _follow(self) -> None:
+        after, self._after = self._after, None
+        if after is not None and after._thread is not None:
+            after._thread.join()
+            self._sink.reopen()  # the other may have moved the file away

@@ -21,6 +21,7 @@ from apigateway.config.model import CircuitBreaker as BreakerOptions
 from apigateway.exchange import Exchange
 from apigateway.interfaces import IAttemptReceiver, ITransport
 from apigateway.routing.route import Route
+from apigateway.routing.shedding import Shedding
 from apigateway.routing.snapshot import Snapshot
 from apigateway.telemetry.telemetry import Telemetry
 from apigateway.testing.exchanges import exchange_for
@@ -59,12 +60,13 @@ class StillTransport:
 class Runtime:
     """Services whose targets can be made ill, and everything else that the pages look at."""
 
-    def __init__(self, token: str | None = "s3cret") -> None:
+    def __init__(self, token: str | None = "s3cret", hosts: tuple[str, ...] = ()) -> None:
         self.clock = Clock()
         self.clock.advance(WALL)
         self.is_stopping = False
         self.services: dict[str, Service] = {}
         self.routes: list[Route] = []
+        self.shedding = Shedding()
         self.telemetry = Telemetry(None, self.clock, self.now)
         self.view = View(
             snapshot=lambda: Snapshot(None, Resource(), self.services, tuple(self.routes)),
@@ -74,7 +76,10 @@ class Runtime:
             limiter_clients=lambda: 17,
             allow=(ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("10.1.0.0/16")),
             token=token,
+            hosts=hosts,
+            shedding=self.shedding,
         )
+        self.pages = gateway_pages(self.view)
 
     def now(self) -> float:
         return self.clock.seconds() - WALL
@@ -142,29 +147,38 @@ class PagesTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.runtime = Runtime()
 
-    def from_client(self, client: str, proxy: str | None = None) -> None:
-        """The next requests come from there, perhaps through a trusted proxy, on the gateway's own data path."""
+    def from_client(
+        self, client: str, proxy: str | None = None, minor: int = 1, special: dict[bytes, bytes] | None = None
+    ) -> None:
+        """The next requests come from there, perhaps through a trusted proxy, on the gateway's own data path.
+
+        There, the version and the fields `special` count, not those of the stock request.
+        """
         self.exchange = exchange_for(client=proxy or client)
         self.exchange.client = client
+        self.exchange.head.minor = minor
         self.exchange.trusted = proxy is not None
+        self.exchange.head.special.update(special or {b"host": b"127.0.0.1:8000"})
         self.exchange.request_id = b"5f1d7c0aa3"
 
-    def ask(self, path: str, method: str = "GET", **fields: str) -> Answered:
+    def ask(self, path: str, method: str = "GET", host: str = "127.0.0.1:8000", **fields: str) -> Answered:
         """One request; the names of `fields` are written as they are."""
         stub: Any = StubTreq(self._root())
-        response = self.successResultOf(stub.request(method, f"http://gateway.example{path}", headers=fields))
+        response = self.successResultOf(stub.request(method, f"http://{host}{path}", headers=fields))
         body = self.successResultOf(stub.content(response))
         found = {k.decode().lower(): ", ".join(v.decode() for v in vs) for k, vs in response.headers.getAllRawHeaders()}
         found.setdefault("content-length", str(response.length))
         return Answered(response.code, found, body)
 
-    def ask_exactly(self, path: str) -> bytes:
-        """The whole answer to a request whose path no client has tidied up."""
-        channel = Site(self._root()).buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
-        transport = StringTransport()
+    def ask_exactly(self, path: str, *fields: str, version: str = "1.1", method: str = "GET") -> bytes:
+        """The whole answer to a request whose path no client has tidied up; without `fields` it has a `Host`."""
+        peer = IPv4Address("TCP", "127.0.0.1", 50000)
+        channel = Site(self._root()).buildProtocol(peer)
+        transport = StringTransport(peerAddress=peer)
         channel.makeConnection(transport)
-        channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n".encode())
+        lines = [f"{method} {path} HTTP/{version}", *(fields or ("Host: localhost",)), "Connection: close", "", ""]
+        channel.dataReceived("\r\n".join(lines).encode())
         return bytes(transport.value())
 
     def _root(self) -> Resource:
-        return _Root(gateway_pages(self.runtime.view), self.exchange)
+        return _Root(self.runtime.pages, self.exchange)

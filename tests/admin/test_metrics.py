@@ -40,6 +40,7 @@ class MetricsTests(PagesTestCase):
         read = self.read()
         a, b = ("product", "http://a:8002"), ("product", "http://b:8002")
         self.assertEqual(read["apigateway_in_flight"], {("product", "/product"): 1})
+        self.assertEqual(read["apigateway_max_in_flight"], {("product",): 1024})
         self.assertEqual(read["apigateway_target_in_flight"], {a: 4, b: 0})
         self.assertEqual(read["apigateway_target_failures_total"], {a: 2, b: 0})
         self.assertEqual(read["apigateway_target_healthy"], {a: 0, b: 1})
@@ -63,9 +64,11 @@ class MetricsTests(PagesTestCase):
     def test_it_tells_of_the_process(self) -> None:
         self.runtime.clock.advance(90)
         self.runtime.is_stopping = True
+        self.runtime.shedding.share = 0.25
         read = self.read()
         self.assertEqual(read["apigateway_info"], {(__version__,): 1})
-        for name, value in (("uptime_seconds", 90), ("limiter_clients", 17), ("stopping", 1)):
+        told = (("uptime_seconds", 90), ("limiter_clients", 17), ("stopping", 1), ("shed_share", 0.25))
+        for name, value in told:
             self.assertEqual(read[f"apigateway_{name}"], {(): value}, name)
         self.assertEqual(read["apigateway_access_log_lost_lines_total"], {(): 0})
         self.assertGreater(read["apigateway_resident_memory_bytes"][()], 1_000_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apigateway import __version__
-from apigateway.errors import RATE_LIMITED
+from apigateway.errors import OVERLOADED, POOL_EXHAUSTED, RATE_LIMITED, SERVICE_OVERLOADED
 from tests.admin.runtime import POOL, PagesTestCase
 from tests.telemetry.ended import ended
 
@@ -47,7 +47,7 @@ class StatsTests(PagesTestCase):
         told = self.ask("/gateway/stats").json
         self.assertEqual(told["process"]["in_flight"], 2)
         service = told["services"]["product"]
-        self.assertEqual((service["status"], service["in_flight"]), ("healthy", 2))
+        self.assertEqual((service["status"], service["in_flight"], service["max_in_flight"]), ("healthy", 2, 1024))
         self.assertEqual(service["routes"], {"/product": {"in_flight": 1}, "/fallen-back": {"in_flight": 1}})
         one = service["targets"]["http://a:8002"]
         self.assertEqual((one["in_flight"], one["attempts"], one["failures"], one["pool"]), (1, 8, 2, POOL))
@@ -73,3 +73,11 @@ class StatsTests(PagesTestCase):
         self.assertEqual((told["limiter_clients"], told["access_log_lost_lines"]), (17, 0))
         self.assertGreater(told["memory_bytes"], 1_000_000)
         self.assertEqual(told["event_loop_lag_ms"], {"last": 0.0, "max": 0.0})
+
+    def test_it_tells_how_many_were_refused_for_want_of_room_or_time_and_the_present_share(self) -> None:
+        for cause in (OVERLOADED, SERVICE_OVERLOADED, POOL_EXHAUSTED, RATE_LIMITED):
+            self.runtime.telemetry.exchange_ended(ended(status=cause.status, cause=cause, attempts=0))
+        self.runtime.shedding.share = 0.25
+        told = self.ask("/gateway/stats").json
+        self.assertEqual(told["process"]["shed_share"], 0.25)
+        self.assertEqual(told["since_start"]["services"]["product"]["shed"], 3)

@@ -171,6 +171,15 @@ class ObserverTests(SynchronousTestCase):
             told[level] = stream.getvalue().count("\n")
         self.assertEqual(told, {"debug": 5, "info": 4, "warn": 3, "error": 2})
 
+    def test_level_and_format_can_change_while_it_runs(self) -> None:
+        stream = StringIO()
+        observer = event_observer(stream, "warn", "text")
+        log = Logger(namespace="x", observer=observer)
+        log.info("one")
+        observer.change("info", "json")
+        log.info("two")
+        self.assertEqual(json.loads(stream.getvalue())["message"], "two")
+
     def test_events_of_the_older_log_are_told_too(self) -> None:
         for format in FORMATS:
             stream = StringIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.errors import BAD_REQUEST, RATE_LIMITED
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
-from apigateway.telemetry.lines import FORMATS, QUERY_RULES, rfc3339
+from apigateway.telemetry.lines import FORMATS, MOST_PATH, MOST_TEXT, QUERY_RULES, rfc3339
 from tests.telemetry.ended import AGENT, ended
 
 SECRETS = (
@@ -157,6 +158,50 @@ class SecretTests(SynchronousTestCase):
     def test_an_empty_query_is_told_apart_from_none_unless_dropped(self) -> None:
         paths = [json.loads(line(ended(target="/a?"), "json", rule))["path"] for rule in ("keep", "drop")]
         self.assertEqual(paths, ["/a?", "/a"])
+
+    def test_a_password_in_the_target_of_a_refused_request_is_left_out(self) -> None:
+        for target, told in (
+            (b"http://ann:hidden@shop.example/a?b=c", "http://shop.example/a?b=c"),
+            (b"http://ann:hid?hidden@shop.example/a", "http://?shop.example/a"),
+            (b"ann:hidden@shop.example:443", "shop.example:443"),
+            (b"http://shop.example/a", "http://shop.example/a"),
+            (b"/a@b?c@d", "/a@b?c@d"),
+            (b"*", "*"),
+        ):
+            exchange = ended(status=400, cause=BAD_REQUEST)
+            exchange.head = RequestHead(b"GET", target, 1, [], [], {})
+            self.assertEqual(json.loads(line(exchange))["path"], told)
+            self.assertNotIn(b"hidden", line(exchange, "combined"))
+
+    def test_a_query_is_hidden_although_it_looks_like_a_user(self) -> None:
+        for target in (
+            b"http://shop.example/a?mail=ann@x&token=hidden",
+            b"http://shop.example?a@hidden",
+            b"?a@b=hidden",
+        ):
+            exchange = ended(status=400, cause=BAD_REQUEST)
+            exchange.head = RequestHead(b"GET", target, 1, [], [], {})
+            for format, rule in product(FORMATS, ("drop", "mask")):
+                self.assertNotIn(b"hidden", line(exchange, format, rule))
+
+
+class SizeTests(SynchronousTestCase):
+    """However much a client says."""
+
+    def test_a_line_is_bounded(self) -> None:
+        exchange = hostile(b"\xff" * 1_000_000)
+        exchange.request_id, exchange.client = b"a" * 128, "203.0.113.7"  # a client can't choose these freely
+        for format in FORMATS:
+            self.assertLess(len(line(exchange, format)), 5 * (MOST_PATH + 4 * MOST_TEXT), format)
+
+    def test_what_is_cut_says_so(self) -> None:
+        told = json.loads(line(ended(target="/" + "a" * 10_000, fields=((b"User-Agent", b"b" * 10_000),))))
+        self.assertEqual(told["path"], "/" + "a" * (MOST_PATH - 1) + "...")
+        self.assertEqual(told["user_agent"], "b" * MOST_TEXT + "...")
+
+    def test_what_fits_is_not(self) -> None:
+        told = json.loads(line(ended(target="/" + "a" * (MOST_PATH - 1))))
+        self.assertEqual(len(told["path"]), MOST_PATH)
 
 
 class TimeTests(SynchronousTestCase):

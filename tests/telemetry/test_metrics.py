@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.errors import NO_ROUTE, RATE_LIMITED
+from apigateway.errors import BREAKER_OPEN, NO_ROUTE, OVERLOADED, POOL_EXHAUSTED, RATE_LIMITED, SERVICE_OVERLOADED
 from apigateway.telemetry.metrics import exchange_metrics
 from apigateway.telemetry.prometheus import page
 from apigateway.telemetry.statistics import Statistics
@@ -41,6 +41,13 @@ class ExchangeMetricsTests(SynchronousTestCase):
     def test_rate_limited_requests_are_told_as_a_cause(self) -> None:
         read = samples_of([ended(status=429, cause=RATE_LIMITED, attempts=0)])
         self.assertEqual(read["apigateway_causes_total"], {("product", "product /api", "none", "rate-limited"): 1})
+
+    def test_what_was_refused_for_want_of_room_or_time_is_told_together_and_by_cause(self) -> None:
+        causes = (OVERLOADED, SERVICE_OVERLOADED, POOL_EXHAUSTED, BREAKER_OPEN)
+        read = samples_of([ended(status=503, cause=cause, attempts=0) for cause in causes])
+        place = ("product", "product /api", "none")
+        self.assertEqual(read["apigateway_shed_total"], {place: 3})
+        self.assertEqual(read["apigateway_causes_total"], {(*place, cause.code): 1 for cause in causes})
 
     def test_sizes_attempts_repeats_and_fallbacks_are_told(self) -> None:
         exchange = ended(attempts=3)

@@ -31,7 +31,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual((told["requests"], told["per_second"]), (5, 0.5))
         self.assertEqual(told["statuses"], {"2xx": 2, "4xx": 2, "5xx": 1})
         self.assertEqual(told["causes"], {"no-route": 1, "rate-limited": 1})
-        self.assertEqual((told["rate_limited"], told["attempts"], told["repeats"]), (1, 4, 1))
+        self.assertEqual((told["rate_limited"], told["shed"], told["attempts"], told["repeats"]), (1, 0, 4, 1))
         self.assertEqual((told["bytes_in"], told["bytes_out"]), (35, 1500))
 
     def test_services_routes_and_targets_are_told_apart(self) -> None:

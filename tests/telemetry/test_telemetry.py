@@ -53,6 +53,48 @@ class TelemetryTests(SynchronousTestCase):
         self.assertEqual(json.loads(self.path.read_bytes())["service"], "product")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def change(self, options: AccessLog | None) -> None:
+        """Go on with another access log."""
+        self.telemetry.use_access_log(self.telemetry.open_access_log(options), options)
+
+    def test_with_another_access_log_no_line_is_lost_and_none_is_written_twice(self) -> None:
+        other = self.path.with_name("other.log")
+        for options in (AccessLog(str(other)), AccessLog(str(other), "combined"), None, AccessLog(str(self.path))):
+            self.telemetry.exchange_ended(ended())
+            self.change(options)
+        self.telemetry.exchange_ended(ended())
+        self.telemetry.stop()
+        lines = [path.read_bytes().splitlines() for path in (self.path, other)]
+        self.assertEqual([len(one) for one in lines], [2, 2])
+        self.assertEqual([line.startswith(b"{") for line in lines[1]], [True, False])
+        self.assertEqual(self.counted(), 5)
+
+    def test_the_same_options_keep_the_same_access_log(self) -> None:
+        before = self.telemetry.access_log
+        self.change(AccessLog(str(self.path)))
+        self.assertIs(self.telemetry.access_log, before)
+
+    def test_one_that_cannot_be_opened_is_told_and_the_present_one_stays(self) -> None:
+        before = self.telemetry.access_log
+        self.assertRaises(OSError, self.telemetry.open_access_log, AccessLog("/nowhere/access.log"))
+        opened = self.telemetry.open_access_log(AccessLog(str(self.path.with_name("unwanted.log"))))
+        self.telemetry.drop_access_log(opened)
+        self.telemetry.drop_access_log(before)
+        self.telemetry.exchange_ended(ended())
+        self.telemetry.stop()
+        self.assertIs(self.telemetry.access_log, before)
+        self.assertEqual(self.path.read_bytes().count(b"\n"), 1)
+
+    def test_a_file_that_was_moved_away_is_opened_again(self) -> None:
+        moved = self.path.with_name("moved.log")
+        self.telemetry.exchange_ended(ended())
+        self.clock.advance(FLUSH_EVERY)
+        self.path.rename(moved)
+        self.telemetry.reopen_access_log()
+        self.telemetry.exchange_ended(ended())
+        self.telemetry.stop()
+        self.assertEqual([path.read_bytes().count(b"\n") for path in (moved, self.path)], [1, 1])
+
     def test_an_exchange_that_cannot_be_written_harms_neither_the_counters_nor_what_comes_later(self) -> None:
         broken = ended()
         broken.head = None  # type: ignore[assignment]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.telemetry.visible import quoted, visible
+from apigateway.telemetry.visible import quoted, shortened, visible
 
 
 class VisibleTests(SynchronousTestCase):
@@ -35,3 +35,6 @@ class VisibleTests(SynchronousTestCase):
 
     def test_quotes_and_backslashes_are_escaped_where_quotes_matter(self) -> None:
         self.assertEqual(quoted(b'a"b\\'), r"a\"b\\")
+
+    def test_what_is_too_long_is_cut_and_says_so(self) -> None:
+        self.assertEqual([shortened(raw, 3) for raw in (b"", b"abc", b"abcd")], [b"", b"abc", b"abc..."])

@@ -56,6 +56,35 @@ class WriterTests(SynchronousTestCase):
         self.assertEqual(self.sink.heard, ["open", b"1\n2\n", "reopen", b"3\n", "close"])
         self.assertEqual((self.writer.lost(), self.writer.waiting()), (0, 0))
 
+    def test_one_that_follows_another_to_the_same_place_waits_for_its_end(self) -> None:
+        self.writer.start()
+        self.writer.put(b"1\n", 1)
+        next_one = Writer(self.sink, after=self.writer)
+        next_one.start()
+        next_one.put(b"2\n", 1)
+        self.writer.finish()
+        self.assertFalse(self.writer.ended)
+        self.sink.go.set()
+        self.assertTrue(next_one.stop(10))
+        self.assertTrue(self.writer.ended)
+        self.assertEqual(self.sink.heard, ["open", "open", b"1\n", "close", "reopen", b"2\n", "close"])
+
+    def test_one_that_was_opened_and_is_not_wanted_is_closed_again(self) -> None:
+        self.writer.open()
+        self.writer.open()
+        self.writer.drop()
+        self.assertEqual(self.sink.heard, ["open", "close"])
+
+    def test_before_it_starts_there_is_nothing_to_open_again_or_to_end(self) -> None:
+        self.writer.reopen()
+        self.writer.finish()
+        self.assertTrue(self.writer.ended)
+        self.sink.go.set()
+        self.writer.start()
+        self.writer.put(b"1\n", 1)
+        self.assertTrue(self.writer.stop(10))
+        self.assertEqual(self.sink.heard, ["open", b"1\n", "close"])
+
     def test_while_the_sink_stalls_lines_wait_up_to_a_bound_and_then_are_lost(self) -> None:
         self.writer.start()
         self.writer.put(b"12345\n", 1)
