@@ -5,7 +5,7 @@ Only the access log is left out, as it writes files; look at the `observer` inst
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from apigateway.config.model import Configuration
 from apigateway.config.read import parse_text
 from apigateway.gateway import Gateway
+from apigateway.interfaces import IPolicyPlugin
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.observer import RecordingObserver
@@ -81,17 +82,22 @@ class RunningGateway:
 
 
 def running_gateway(
-    configuration: str | Configuration, network: MemoryNetwork, environ: Mapping[str, str] | None = None
+    configuration: str | Configuration,
+    network: MemoryNetwork,
+    environ: Mapping[str, str] | None = None,
+    policies: Sequence[IPolicyPlugin] = (),
 ) -> RunningGateway:
     """Start a gateway. A text is read as the configuration file, with `environ` as its variables.
 
+    `policies` are kinds of policies that are not in the box; those that are installed are not looked for.
     Raises `ConfigurationError`.
     """
     if isinstance(configuration, str):
         configuration = parse_text(configuration, "gateway.yaml", environ or {})
     observer = RecordingObserver()
     gateway = Gateway(
-        replace(configuration, access_log=None), network.reactor, network.now, observers=[observer], random=Random(1)
-    )
+        replace(configuration, access_log=None), network.reactor, network.now,
+        observers=[observer], random=Random(1), policies=policies,
+    )  # fmt: skip
     gateway.startService()
     return RunningGateway(gateway, network, observer)

@@ -5,22 +5,17 @@ Built on Twisted's own `MemoryReactorClock`, for everything that has nothing to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError, ConnectionRefusedError, UserError
 from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.internet.interfaces import (
-    IAddress,
     IConnector,
     IDelayedCall,
-    IHostnameResolver,
-    IHostResolution,
     IListeningPort,
     IProtocolFactory,
-    IResolutionReceiver,
 )
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.testing import MemoryReactorClock
@@ -28,6 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from apigateway.testing.memory_transport import Address, MemoryLink, address
+from apigateway.testing.names import ScriptedNames
 
 if TYPE_CHECKING:
     from apigateway.testing.memory import MemoryNetwork
@@ -41,6 +37,7 @@ class MemoryPort:
 
     def __init__(self, network: MemoryNetwork, port: int, factory: IProtocolFactory, interface: str) -> None:
         self.factory = factory
+        self.is_accepting = True
         self.interface = "" if interface in ("", "0.0.0.0", "::") else interface
         self.port = port
         self._network = network
@@ -61,6 +58,14 @@ class MemoryPort:
         if self._network.ports.pop((self.interface, self.port), None) is not None:
             self.factory.doStop()
         return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Take no connections, and refuse none: who connects waits."""
+        self.is_accepting = False
+
+    def resumeProducing(self) -> None:
+        """Take connections, those that wait first."""
+        self.is_accepting = True
 
     def getHost(self) -> Address:
         """Where it listens."""
@@ -111,6 +116,8 @@ class MemoryConnector:
         if network.swallows(self.host, self.port):
             return False
         listener = network.listener(self.host, self.port)
+        if listener is not None and not listener.is_accepting:
+            return False
         if listener is None:
             self._fail(ConnectionRefusedError())
         else:
@@ -142,47 +149,6 @@ class MemoryConnector:
             self.factory.doStop()
 
 
-@implementer(IHostResolution)
-class _Resolution:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def cancel(self) -> None:
-        raise RuntimeError("names in memory are resolved at once")
-
-
-@implementer(IHostnameResolver)
-class MemoryResolver:
-    """Resolves names by a dictionary, at once. Addresses are their own names, `localhost` is 127.0.0.1 by default."""
-
-    def __init__(self, hosts: dict[str, list[str]]) -> None:
-        self._hosts = hosts
-
-    def addresses(self, name: str) -> list[str]:
-        """The addresses of a name; none where it is unknown."""
-        if isIPAddress(name) or isIPv6Address(name):
-            return [name]
-        return self._hosts.get(name, [])
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: IResolutionReceiver,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Sequence[type[IAddress]] | None = None,
-        transportSemantics: str = "TCP",
-    ) -> IHostResolution:
-        """See `IHostnameResolver.resolveHostName`."""
-        resolution = _Resolution(hostName)
-        resolutionReceiver.resolutionBegan(resolution)
-        for one in self.addresses(hostName):
-            found = address(one, portNumber)
-            if addressTypes is None or isinstance(found, tuple(addressTypes)):
-                resolutionReceiver.addressResolved(found)
-        resolutionReceiver.resolutionComplete()
-        return resolution
-
-
 class MemoryReactor(MemoryReactorClock):
     """The reactor to give to what is tested. Time passes with `MemoryNetwork.advance`."""
 
@@ -190,7 +156,7 @@ class MemoryReactor(MemoryReactorClock):
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
         self._network = network
         self._next_port = _EPHEMERAL
-        self.nameResolver = self._names = MemoryResolver(network.hosts)
+        self.nameResolver = self.names = ScriptedNames(self, network.hosts)
 
     def ephemeral_port(self) -> int:
         """A port that nobody has had yet."""
@@ -222,7 +188,7 @@ class MemoryReactor(MemoryReactorClock):
         bindAddress: tuple[str, int] | None = None,
     ) -> IConnector:
         """See `IReactorTCP.connectTCP`."""
-        found = self._names.addresses(host)
+        found = self.names.addresses(host)
         source = bindAddress[0] if bindAddress else self._network.address
         connector = MemoryConnector(self._network, found[0] if found else host, port, factory, timeout, source)
         connector.connect()

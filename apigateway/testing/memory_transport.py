@@ -177,11 +177,29 @@ class MemoryTransport:
         if not self.connected:
             return False
         if self._aborted:
-            self._outgoing.reset = True
-            self.lose(ConnectionAborted())
-            return True
+            return self._abort()
         sent = self._send()
         return self._receive() or sent
+
+    def step_alone(self) -> bool:
+        """Do what needs nothing of the other end: close, where nothing is left to send."""
+        if not self.connected:
+            return False
+        if self._aborted:
+            return self._abort()
+        if self.disconnecting and not self._unsent and self.producer is None:
+            return self._end()
+        return False
+
+    def _abort(self) -> bool:
+        self._outgoing.reset = True
+        self.lose(ConnectionAborted())
+        return True
+
+    def _end(self) -> bool:
+        self._outgoing.ended = True
+        self.lose(ConnectionDone())
+        return True
 
     def _send(self) -> bool:
         room = PIPE - len(self._outgoing.data)
@@ -208,9 +226,7 @@ class MemoryTransport:
             self.producer.resumeProducing()
             return bool(self._unsent) or self.producer is None
         if self.disconnecting:
-            self._outgoing.ended = True
-            self.lose(ConnectionDone())
-            return True
+            return self._end()
         if self._closing_write and not self._outgoing.ended:
             self._outgoing.ended = True
             if IHalfCloseableProtocol.providedBy(self.protocol):
@@ -257,7 +273,7 @@ class MemoryTransport:
 
 
 class MemoryLink:
-    """A connection: its `client` end and its `server` end. Nothing moves while `silent`."""
+    """A connection: its `client` end and its `server` end. Nothing gets from one to the other while `silent`."""
 
     def __init__(self, client_address: Address, server_address: Address) -> None:
         there, back = _Pipe(), _Pipe()
@@ -276,7 +292,8 @@ class MemoryLink:
     def step(self) -> bool:
         """Move what can be moved, once; returns whether anything happened."""
         if self.silent:
-            return False
+            client_moved = self.client.step_alone()
+            return self.server.step_alone() or client_moved
         client_moved = self.client.step()
         return self.server.step() or client_moved
 

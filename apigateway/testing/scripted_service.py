@@ -6,9 +6,10 @@ Requests are kept as they arrived, read with a parser of its own, and answered a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IPullProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -31,7 +32,7 @@ class ScriptedConnection(Protocol):
         self._turns: deque[tuple[Message | None, Script]] = deque()
         self._steps: deque[Step] = deque()
         self._request: Message | None = None
-        self._awaited: Message | None = None
+        self._awaited: Callable[[], bool] | None = None
         self._timer: IDelayedCall | None = None
         self._busy = self._running = False
 
@@ -43,6 +44,12 @@ class ScriptedConnection(Protocol):
     def requests(self) -> list[Message]:
         """What arrived, the last one perhaps incomplete."""
         return self._reader.messages
+
+    @property
+    def is_idle(self) -> bool:
+        """Open, with nothing under way: every request was read to its end and every script is over."""
+        is_read = all(request.is_complete for request in self.requests)
+        return self.lost is None and is_read and not (self._busy or self._steps or self._turns)
 
     # What steps do.
 
@@ -69,10 +76,16 @@ class ScriptedConnection(Protocol):
         """Go on after some time."""
         self._timer = self._service.reactor.callLater(seconds, self.go_on)
 
-    def wait_for(self, request: Message) -> bool:
-        """Go on when the request is complete."""
-        self._awaited = request
+    def wait_until(self, condition: Callable[[], bool]) -> bool:
+        """Go on when something holds that only what arrives can change; True where it holds already."""
+        if condition():
+            return True
+        self._awaited = condition
         return False
+
+    def insert(self, *steps: Step) -> None:
+        """Do these before the steps that are left."""
+        self._steps.extendleft(reversed(steps))
 
     def close(self) -> None:
         """Close when all is sent."""
@@ -112,7 +125,10 @@ class ScriptedConnection(Protocol):
             self._service.requests.append(request)
             self._turns.append((request, self._service.next_script()))
             self._run()
-        elif request is self._awaited:
+        self._look()
+
+    def _look(self) -> None:
+        if self._awaited is not None and self._awaited():
             self._awaited = None
             self.go_on()
 
@@ -127,6 +143,7 @@ class ScriptedConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Read on."""
         self._reader.feed(data)
+        self._look()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Keep the reason; the script is over."""
@@ -153,6 +170,8 @@ class ScriptedService(Factory):
         self.greeting: Script = ()
         self.keep = keep
         self.reactor: Any = None
+        self._listener: IListeningPort | None = None
+        self._place = (0, "")
         self._usual: Script = (ReadAll(), Answer())
         self._scripts: deque[Script] = deque()
 
@@ -163,7 +182,61 @@ class ScriptedService(Factory):
         """Listen with a reactor, a memory network's or a real one."""
         self.reactor = reactor
         listener: IListeningPort = reactor.listenTCP(port, self, interface=host)
+        self._listener = listener
+        self._place = (listener.getHost().port, host)  # type: ignore[attr-defined]  # TCP's addresses have it
         return listener
+
+    @property
+    def port(self) -> int:
+        """Where it listens, or did."""
+        return self._place[0]
+
+    # How it goes away, and comes back.
+
+    @property
+    def is_listening(self) -> bool:
+        """Connections are not refused."""
+        return self._listener is not None
+
+    def refuse(self) -> Deferred[None]:
+        """From now on refuse connections; those that are there stay. Fires when nobody listens any more."""
+        listener: Any = self._listener
+        self._listener = None
+        return maybeDeferred(listener.stopListening) if listener is not None else succeed(None)
+
+    def die(self) -> Deferred[None]:
+        """As a process that is killed: refuse connections, and reset those that are there."""
+        for connection in self.open_connections:
+            connection.reset()
+        return self.refuse()
+
+    def come_back(self) -> None:
+        """Listen again where it did before, after `refuse` or `die`."""
+        assert self._listener is None, "it listens already"
+        self.listen(self.reactor, *self._place)
+
+    def stop_accepting(self) -> None:
+        """Take no connection, and refuse none either, as a process that hangs.
+
+        In memory, attempts to connect then hang. On real sockets the kernel makes connections on its own until its
+        backlog is full; to the other end they look made, and nothing is ever read from them.
+        """
+        self._port().pauseProducing()
+
+    def accept_again(self) -> None:
+        """Take connections, those that wait among them."""
+        self._port().resumeProducing()
+
+    def close_idle(self, reset: bool = False) -> int:
+        """Close, or reset, the connections on which nothing is under way; returns how many there were."""
+        idle = [connection for connection in self.connections if connection.is_idle]
+        for connection in idle:
+            (connection.reset if reset else connection.close)()
+        return len(idle)
+
+    def _port(self) -> Any:
+        assert self._listener is not None, "it does not listen"
+        return self._listener
 
     def answers(
         self,
@@ -183,6 +256,11 @@ class ScriptedService(Factory):
     def script(self, *steps: Step) -> ScriptedService:
         """Do this for the next request that has no script yet."""
         self._scripts.append(steps)
+        return self
+
+    def forget_scripts(self) -> ScriptedService:
+        """From now on only what it usually does."""
+        self._scripts.clear()
         return self
 
     @property

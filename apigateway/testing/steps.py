@@ -56,19 +56,29 @@ class Answer:
 
     def head(self) -> bytes:
         """The head of the answer."""
-        pairs = list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
+        pairs = pairs_of(self.headers)
         if self.chunks is not None:
             pairs.append(("Transfer-Encoding", "chunked"))
         elif self.status not in (204, 304):
             pairs.append(("Content-Length", str(len(self.body))))
-        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}", *(f"{name}: {value}" for name, value in pairs)]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return head_bytes(self.status, pairs)
 
     def payload(self) -> bytes:
         """The body as it is framed."""
         if self.chunks is None:
             return self.body
         return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in self.chunks if piece) + b"0\r\n\r\n"
+
+
+def pairs_of(headers: HeaderValues) -> list[tuple[str, str]]:
+    """Fields as they will be sent, in their order."""
+    return list(headers.items() if isinstance(headers, Mapping) else headers)
+
+
+def head_bytes(status: int, pairs: Sequence[tuple[str, str]]) -> bytes:
+    """The head of an answer with these fields and no others."""
+    lines = [f"HTTP/1.1 {status} {_phrase(status)}", *(f"{name}: {value}" for name, value in pairs)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def _phrase(status: int) -> str:
@@ -126,7 +136,7 @@ class ReadAll:
     """Wait until the request body is complete."""
 
     def run(self, connection: ScriptedConnection, request: Message | None) -> bool:
-        return request is None or request.is_complete or connection.wait_for(request)
+        return request is None or connection.wait_until(lambda: request.is_complete)
 
 
 @dataclass(frozen=True)

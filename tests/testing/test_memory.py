@@ -67,6 +67,18 @@ class MemoryNetworkTests(SynchronousTestCase):
             self.network.pump()
             self.assertEqual(client.answers()[0].status, 200)
 
+    def test_one_end_may_close_or_abort_on_its_own_and_the_other_learns_it_later(self):
+        for end in ("close", "reset"):
+            client = self.client().send(ASK)
+            self.network.pump()
+            self.network.silence("10.0.0.5")
+            getattr(client, end)()
+            self.network.pump()
+            self.assertEqual((client.is_open, len(self.service.open_connections)), (False, 1))
+            self.network.restore("10.0.0.5")
+            self.network.pump()
+            self.assertEqual(self.service.open_connections, [])
+
     def test_only_the_address_that_was_named_is_silent(self):
         self.network.silence("10.0.0.5", 81)
         self.network.silence("10.0.0.6")

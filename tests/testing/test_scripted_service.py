@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from apigateway.testing.client import MemoryClient
@@ -102,3 +103,70 @@ class ScriptedServiceOverSockets(TestCase):
         client.send(ask(b"/real"))
         await over
         self.assertEqual((client.answers()[0].body, service.requests[0].target), (b"real", "/real"))
+
+
+class GoingAwayTests(SynchronousTestCase):
+    """A service refuses, dies, hangs, closes what rests, and comes back."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+        self.service = ScriptedService()
+        self.service.listen(self.network.reactor, 80)
+
+    def ask(self) -> MemoryClient:
+        client = self.network.client(80).send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.network.pump()
+        return client
+
+    def test_it_refuses_new_connections_and_keeps_the_old(self) -> None:
+        old = self.ask()
+        self.service.refuse()
+        self.assertFalse(self.service.is_listening)
+        self.assertEqual(self.ask().lost.type, ConnectionRefusedError)  # type: ignore[union-attr]  # lost it is
+        old.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.network.pump()
+        self.assertEqual(len(old.answers()), 2)
+        self.service.refuse()
+
+    def test_it_comes_back_where_it_was(self) -> None:
+        port = self.service.port
+        self.service.refuse()
+        self.service.come_back()
+        self.assertEqual((self.service.port, self.service.is_listening), (port, True))
+        self.assertEqual(len(self.ask().answers()), 1)
+        self.assertRaises(AssertionError, self.service.come_back)
+
+    def test_it_dies_with_all_its_connections(self) -> None:
+        old = self.ask()
+        self.service.die()
+        self.network.pump()
+        self.assertEqual((old.is_open, self.ask().is_open), (False, False))
+
+    def test_it_hangs_and_goes_on(self) -> None:
+        self.service.stop_accepting()
+        waiting = self.ask()
+        self.network.advance(10)
+        self.assertEqual((waiting.is_open, waiting.received), (True, b""))
+        self.service.accept_again()
+        self.network.pump()
+        self.assertEqual(len(waiting.answers()), 1)
+        self.service.refuse()
+        self.assertRaises(AssertionError, self.service.stop_accepting)
+
+    def test_it_closes_or_resets_what_rests_and_nothing_else(self) -> None:
+        resting = self.ask()
+        self.service.script(Stall())
+        busy = self.ask()
+        half = self.network.client(80).send(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12")
+        self.network.pump()
+        self.assertEqual(self.service.close_idle(), 1)
+        self.network.pump()
+        self.assertEqual([one.is_open for one in (resting, busy, half)], [False, True, True])
+        resting = self.ask()
+        self.assertEqual(self.service.close_idle(reset=True), 1)
+        self.network.pump()
+        self.assertEqual(resting.lost.type, ConnectionLost)  # type: ignore[union-attr]  # lost it is
+
+    def test_scripts_can_be_forgotten(self) -> None:
+        self.service.script(Stall()).forget_scripts()
+        self.assertEqual(len(self.ask().answers()), 1)
