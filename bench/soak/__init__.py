@@ -1,0 +1,4 @@
+"""A soak test: hours of mixed load with faults, restarts and reloads; every error must be explained. `docs/soak.md`.
+
+Nothing here imports the gateway: it runs as its users run it, and is looked at from outside.
+"""

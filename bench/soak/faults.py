@@ -1,0 +1,49 @@
+"""What services do wrong when a request says so, and what its client may see of each. Knows no sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CUT = "cut"
+"""The answer began and was broken off, so that its client saw that it was."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`seen` are the causes, or statuses of the service's own, or `CUT`, that a client may see of it.
+
+    `is_failure` says that the breaker counts it. `weight` is how often it is chosen, beside the others.
+    """
+
+    name: str
+    seen: tuple[str | int, ...]
+    is_failure: bool = True
+    weight: int = 4
+
+
+_ALL = (
+    Fault("reset-before", ("connection-lost",)),
+    Fault("close-before", ("connection-lost",)),
+    Fault("reset-midway", (CUT,)),
+    Fault("close-midway", (CUT,)),
+    Fault("stall-before", ("response-timeout",), weight=1),
+    Fault("stall-midway", (CUT,), weight=1),
+    Fault("status-500", (500,)),
+    Fault("status-503", (503,)),
+    # The connection of a service that answers garbage may be gone before all of it was looked at.
+    Fault("garbage", ("bad-response", "connection-lost")),
+    Fault("two-lengths", ("bad-response", "connection-lost")),
+    Fault("garbage-after", (200,), is_failure=False),
+    Fault("interim", (200,), is_failure=False),
+    Fault("slow", (200,), is_failure=False, weight=2),
+    Fault("close-after", (200,), is_failure=False),
+    # Who answers before it has read is not read by a client that is still sending: it may see the answer or its end.
+    Fault("early", (200, CUT), is_failure=False, weight=2),
+)
+CATALOGUE = {fault.name: fault for fault in _ALL}
+
+LATE = frozenset(("reset-midway", "close-midway", "stall-midway"))
+"""An answer to HEAD has no middle: these are none there."""
+
+RACES = frozenset(("close-after", "garbage-after", "early"))
+"""After these a service closes a connection that may just be taken for the next request."""
