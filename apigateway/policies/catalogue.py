@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from apigateway.policies.content_types import TypeOptions, content_types
@@ -34,7 +34,18 @@ CATALOGUE: tuple[Callable[[Options, PolicyTools], Policy | None], ...] = (
 """Each makes a policy of a route's options, or None where these leave it off."""
 
 
-def compile_policies(options: Options, tools: PolicyTools) -> tuple[Policy, ...]:
-    """The policies of one route, in order."""
-    made = (factory(options, tools) for factory in CATALOGUE)
+PLACES = tuple(factory.__name__.replace("_", "-") for factory in CATALOGUE)
+"""The names of the policies in the box, in order: a policy of others has its place after one of them."""
+
+_NONE: dict[str, Sequence[Policy]] = {}
+
+
+def compile_policies(
+    options: Options, tools: PolicyTools, others: Mapping[str, Sequence[Policy]] = _NONE
+) -> tuple[Policy, ...]:
+    """The policies of one route, in order; `others` stand after the one of `PLACES` under which they are given."""
+    made: list[Policy | None] = []
+    for place, factory in zip(PLACES, CATALOGUE, strict=True):
+        made.append(factory(options, tools))
+        made.extend(others.get(place, ()))
     return tuple(policy for policy in made if policy is not None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from apigateway.exchange import Exchange
 
@@ -65,12 +65,21 @@ class Identity:
         """The last address in the list that is not itself a trusted proxy's."""
         client = peer
         for part in reversed(forwarded_for.split(b",")):
-            address = part.strip().decode("latin-1").strip("[]")
-            try:
-                ip_address(address)
-            except ValueError:
+            address = _spelled(part.strip().decode("latin-1").strip("[]"))
+            if not address:
                 return client
             client = address
             if not self.trusts(address):
                 return client
         return client
+
+
+def _spelled(text: str) -> str:
+    """The one spelling of an address; "" where it is none, or one of this machine's links (RFC 4007 §11)."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        return "" if address.scope_id is not None else str(address.ipv4_mapped or address)
+    return text

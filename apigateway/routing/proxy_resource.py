@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from apigateway.errors import METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError
+from apigateway.errors import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
-from apigateway.http.paths import read_path
+from apigateway.http.paths import PARAMETERS, read_path, without_parameters
 from apigateway.routing.route import Route, ambiguous
+
+_log = Logger(namespace="apigateway.routing")
 
 Adapt = Callable[[Any], Exchange | None]
 """Makes the exchange of a stock request; None where that was refused and answered."""
@@ -35,15 +38,20 @@ class ProxyResource(Resource):
 
     def begin(self, exchange: Exchange, ambiguities: frozenset[str]) -> None:
         """Send an exchange on its route. Raises `GatewayError` where none matches."""
-        head = exchange.head
+        route = self.route_for(exchange.head)
+        if route is None:
+            raise no_match(exchange.head, ambiguities, self._allowed(exchange.head))
+        route.begin(exchange, ambiguities)
+
+    def route_for(self, head: RequestHead) -> Route | None:
+        """The first route that takes a request, here or above; None where none does."""
         node: ProxyResource | None = self
         while node is not None:
             for route in node.routes:
                 if (route.plain or route.matches(head)) and (head.method in route.methods or route.takes(head)):
-                    route.begin(exchange, ambiguities)
-                    return
+                    return route
             node = node.above
-        raise no_match(head, ambiguities, self._allowed(head))
+        return None
 
     def _allowed(self, head: RequestHead) -> frozenset[bytes]:
         """The methods of the routes that match but for the method."""
@@ -53,20 +61,68 @@ class ProxyResource(Resource):
     # For a stock Site.
 
     def getChild(self, path: bytes, request: Any) -> Resource:
-        """Everything below the prefix is ours."""
-        return self
+        """Everything below the prefix is ours. As elsewhere, runs of slashes are one."""
+        return self if not path and request.postpath else Rest(self, self, (path, *request.postpath))
 
     def render(self, request: Any) -> int:
         """Forward a stock request."""
+        return self.forward(request, self, ())
+
+    def forward(self, request: Any, node: Resource, rest: Sequence[bytes]) -> int:
+        """Forward a stock request of which the tree had nothing for the segments `rest` at one of its nodes."""
         exchange = self._adapt(request)
         if exchange is None:
             return NOT_DONE_YET
+        head = exchange.head
         try:
-            _, ambiguities = read_path(exchange.head.path)
+            _, ambiguities = read_path(head.path)
+            if any(b";" in segment for segment in rest) and self._leads_elsewhere(node, rest, head):
+                ambiguities |= {PARAMETERS}
             self.begin(exchange, ambiguities)
         except GatewayError as error:
             exchange.fail(error)
+        except Exception:
+            _log.failure(
+                "exchange {request_id} failed",
+                request_id=exchange.request_id.decode("latin-1"), route=exchange.route,
+            )  # fmt: skip
+            exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
         return NOT_DONE_YET
+
+    def _leads_elsewhere(self, node: Any, rest: Sequence[bytes], head: RequestHead) -> bool:
+        """Whether the way on from a node, without path parameters, is that of another route."""
+        for segment in without_parameters(b"/".join(rest)).split(b"/"):
+            child = node.children.get(segment)
+            if child is not None:
+                node = child
+            elif segment:
+                break
+        owner = node if isinstance(node, ProxyResource) else getattr(node, "above", None)
+        return owner is None or not same_route(self, owner, head)
+
+
+class Rest(Resource):
+    """The end of a stock Site's way through the tree: a path below a proxy for which the tree has no further node.
+
+    A leaf, as no later segment may be taken for a child of a node that was passed long before.
+    """
+
+    isLeaf = True
+
+    def __init__(self, proxy: ProxyResource, node: Resource, rest: Sequence[bytes]) -> None:
+        super().__init__()
+        self.proxy = proxy
+        self._node = node
+        self._rest = rest
+
+    def render(self, request: Any) -> int:
+        """Forward a stock request."""
+        return self.proxy.forward(request, self._node, self._rest)
+
+
+def same_route(one: ProxyResource, other: ProxyResource, head: RequestHead) -> bool:
+    """Whether two nodes come to the same with a request."""
+    return one is other or one.route_for(head) is other.route_for(head)
 
 
 def no_match(head: RequestHead, ambiguities: frozenset[str], allowed: Collection[bytes] = ()) -> GatewayError:

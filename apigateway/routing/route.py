@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from apigateway.errors import AMBIGUOUS_PATH, CLIENT_GONE, INTERNAL_ERROR, GatewayError
+from apigateway.errors import AMBIGUOUS_PATH, INTERNAL_ERROR, GatewayError
 from apigateway.exchange import Exchange
-from apigateway.http.answers import Answer
 from apigateway.http.heads import RequestHead
+from apigateway.routing.shedding import Shedding
+from apigateway.routing.thinking import Thinking
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.service import Service
 
 RequestSide = Callable[[Exchange], Any]
 """A policy's request side: None to go on, an `Answer` to stop, or a Deferred of either; raises `GatewayError`."""
+
+NO_BOUNDS = Shedding()
+"""Lets everything in."""
 
 _log = Logger(namespace="apigateway.routing")
 
@@ -29,7 +34,8 @@ class Route:
 
     `methods` empty: all. `host` in lower case without port, None: any; "*.example.com" matches one or more labels.
     `headers`: lower-case names and the exact values that must be there. `allow_paths` as in the configuration.
-    `preflights`: a policy answers CORS preflights, whatever the methods.
+    `names` are those of the policies whose request sides are `on_request`. `preflights`: a policy answers CORS
+    preflights, whatever the methods. `shedding` says whether there is room.
     """
 
     name: str
@@ -38,10 +44,12 @@ class Route:
     plan: ForwardPlan = ForwardPlan()
     methods: frozenset[bytes] = frozenset()
     host: bytes | None = None
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
     allow_paths: frozenset[str] = frozenset()
     on_request: tuple[RequestSide, ...] = ()
+    names: tuple[str, ...] = ()
     preflights: bool = False
+    shedding: Shedding = NO_BOUNDS
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,14 +73,18 @@ class Route:
             return True
         name = head.special.get(b"host", b"").strip().lower()
         name = name.rpartition(b":")[0] if b":" in name and not name.endswith(b"]") else name
+        name = name.removesuffix(b".")  # the root of all names, which may be left out
         return name == self.host or (self.host[:2] == b"*." and name.endswith(self.host[1:]))
 
     def begin(self, exchange: Exchange, ambiguities: frozenset[str]) -> None:
-        """Let an exchange through the policies to the service."""
+        """Let an exchange through the policies to the service. Raises `GatewayError` where it is not let in."""
         exchange.route = self.name
         if ambiguities and not ambiguities <= self.allow_paths:
             raise ambiguous(ambiguities)
         exchange.service = self.service.name
+        shedding = self.shedding
+        if shedding.share or len(shedding.everyone) >= shedding.exchanges:
+            shedding.check()
         self._run(exchange, self.on_request)
 
     def _run(self, exchange: Exchange, policies: tuple[RequestSide, ...]) -> None:
@@ -85,31 +97,37 @@ class Route:
 
     def _heed(self, verdict: Any, exchange: Exchange, left: tuple[RequestSide, ...]) -> None:
         if isinstance(verdict, Deferred):
-            verdict.addCallback(self._go_on, exchange, left).addErrback(self._failed, exchange)
-        else:
+            self._wait_for(verdict, exchange, left)
+        elif not exchange.status:
             exchange.answer(verdict)
 
-    def _go_on(self, verdict: Answer | None, exchange: Exchange, left: tuple[RequestSide, ...]) -> None:
-        if _is_over(exchange):
-            return
-        if verdict is None:
-            self._run(exchange, left)
-        else:
-            exchange.answer(verdict)
+    def _wait_for(self, verdict: Deferred[Any], exchange: Exchange, left: tuple[RequestSide, ...]) -> None:
+        """A policy may take as long as the service itself, and counts as being at work for it."""
+        service = self.service
+        if service.is_full:
+            verdict.addErrback(lambda why: None)
+            verdict.cancel()
+            raise service.overloaded()
+        deadline = service.now() + service.limits.response
+        Thinking(exchange, verdict, service.bulkhead, deadline, partial(self._go_on, exchange, left)).begin()
 
-    def _failed(self, why: Failure, exchange: Exchange) -> None:
-        if _is_over(exchange):
-            return
-        if isinstance(why.value, GatewayError):
-            exchange.fail(why.value)
-        else:
-            _log.failure("a policy failed", failure=why, route=self.name)
+    def _go_on(self, exchange: Exchange, left: tuple[RequestSide, ...], verdict: Any) -> None:
+        try:
+            if isinstance(verdict, Failure):
+                verdict.raiseException()
+            if verdict is None:
+                self._run(exchange, left)
+            else:
+                self._heed(verdict, exchange, left)
+        except GatewayError as error:
+            exchange.fail(error)
+        except Exception:
+            policy = self.names[-1 - len(left)] if len(self.names) > len(left) else ""
+            _log.failure(
+                "policy {policy} failed",
+                event="policy-failed", policy=policy, route=self.name, request_id=exchange.request_id.decode("latin-1"),
+            )  # fmt: skip
             exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
-
-
-def _is_over(exchange: Exchange) -> bool:
-    """The client went away while a policy was thinking."""
-    return bool(exchange.ended) or exchange.cause is CLIENT_GONE
 
 
 def ambiguous(ways: frozenset[str]) -> GatewayError:

@@ -10,7 +10,9 @@ from typing import Any
 
 from twisted.web.resource import IResource, Resource
 
-from apigateway.routing.proxy_resource import ProxyResource
+from apigateway.http.heads import RequestHead
+from apigateway.http.paths import without_parameters
+from apigateway.routing.proxy_resource import ProxyResource, Rest, same_route
 
 
 class Branch(Resource):
@@ -22,11 +24,13 @@ class Branch(Resource):
 
     def getChild(self, path: bytes, request: Any) -> Any:
         """What no child matches is for the proxy above, where there is one."""
-        return self.above if self.above is not None else super().getChild(path, request)
+        if self.above is None:
+            return super().getChild(path, request)
+        return self if not path and request.postpath else Rest(self.above, self, (path, *request.postpath))
 
     def render(self, request: Any) -> Any:
         """As `getChild`."""
-        return self.getChild(b"", request).render(request)
+        return (super().getChild(b"", request) if self.above is None else self.above).render(request)
 
 
 def locate(root: IResource, path: bytes) -> tuple[IResource | None, ProxyResource | None]:
@@ -48,6 +52,16 @@ def locate(root: IResource, path: bytes) -> tuple[IResource | None, ProxyResourc
     if isinstance(node, ProxyResource):
         return None, node
     return (None if isinstance(node, Branch) else node), proxy
+
+
+def parameters_matter(
+    root: IResource, path: bytes, head: RequestHead, stock: IResource | None, proxy: ProxyResource | None
+) -> bool:
+    """Whether a path, located at these two, would be another route's to a service that drops path parameters."""
+    other_stock, other_proxy = locate(root, without_parameters(path))
+    if stock is not other_stock:
+        return True
+    return proxy is not None and other_proxy is not None and not same_route(proxy, other_proxy, head)
 
 
 def mount(root: Resource, path: bytes, resource: Resource) -> None:

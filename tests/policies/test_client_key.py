@@ -4,10 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.policies.client_key import limit_key
+from apigateway.policies.client_key import CACHED_ADDRESSES, _by_network, limit_key
 
 
 class ClientKeyTests(SynchronousTestCase):
+    def test_so_many_networks_are_kept_ready(self) -> None:
+        for number in range(CACHED_ADDRESSES + 100):
+            limit_key(f"2001:db8:{number:x}::1")
+        self.assertEqual(_by_network.cache_info().currsize, CACHED_ADDRESSES)
+
     def test_an_ipv4_address_is_a_client(self) -> None:
         self.assertEqual(limit_key("192.0.2.1"), "192.0.2.1")
 

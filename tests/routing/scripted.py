@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
+from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.routing.proxy_resource import ProxyResource
 from apigateway.routing.route import Route
+from apigateway.upstream.bulkhead import Bulkhead
 from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.time_limits import TimeLimits
 
 
 class NotingService:
@@ -17,7 +21,15 @@ class NotingService:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.clock = Clock()
+        self.now = self.clock.seconds
+        self.limits = TimeLimits(connection=5.0, response=30.0, idle=60.0)
+        self.bulkhead = Bulkhead(name, set(), lambda: 0.5)
+        self.is_full = False
         self.forwarded: list[tuple[Exchange, ForwardPlan]] = []
+
+    def overloaded(self) -> GatewayError:
+        return self.bulkhead.refusal(0, 0.0)
 
     def forward(self, exchange: Exchange, plan: ForwardPlan) -> None:
         self.forwarded.append((exchange, plan))

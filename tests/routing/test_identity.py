@@ -74,8 +74,15 @@ class ClientTests(IdentityCase):
             (b"192.0.2.1, <script>, 10.0.0.1", "10.0.0.1"),
             (b"\xff", PROXY),
             (b"192.0.2.1:1234", PROXY),
+            (b"fe80::1%eth0", PROXY),
+            (b"::1%\x1b[2J", PROXY),
         ):
             self.assertEqual(self.client(PROXY, forwarded_for), client, forwarded_for)
+
+    def test_a_client_has_one_name_however_its_address_is_spelled(self) -> None:
+        for spelling in (b"2001:db9::1", b"2001:DB9::1", b"2001:db9:0:0:0:0:0:1", b"[2001:0db9::0001]"):
+            self.assertEqual(self.client(PROXY, spelling), "2001:db9::1", spelling)
+        self.assertEqual(self.client(PROXY, b"::ffff:192.0.2.1"), "192.0.2.1")
 
     def test_a_proxy_that_came_as_ipv4_over_ipv6_is_the_same_proxy(self) -> None:
         self.assertEqual(self.client("::ffff:10.1.2.3", b"192.0.2.1"), "192.0.2.1")

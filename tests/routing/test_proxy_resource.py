@@ -89,9 +89,11 @@ class StockSiteTests(SynchronousTestCase):
         self.entered.append(exchange)
         return exchange
 
-    def get(self, target: str, *routes: Route) -> Message:
-        root = Resource()
-        root.putChild(b"api", ProxyResource(routes, self.adapt))
+    def get(self, target: str, *routes: Route, **below: Resource) -> Message:
+        root, api = Resource(), ProxyResource(routes, self.adapt)
+        root.putChild(b"api", api)
+        for name, resource in below.items():
+            api.putChild(name.encode(), resource)
         site = Site(root, reactor=self.network.reactor)
         site.noisy = False
         port = self.network.reactor.listenTCP(8000, site)
@@ -113,9 +115,23 @@ class StockSiteTests(SynchronousTestCase):
         self.assertEqual(self.get("/api").status, 404)
         self.assertEqual(self.get("/api", self.answering("r", methods=methods(b"PUT"))).get(b"allow"), b"PUT")
 
+    def test_what_fails_unforeseen_costs_this_exchange_only(self) -> None:
+        answer = self.get("/api", route("r", on_request=(lambda exchange: 1 / 0,)))
+        self.assertEqual(answer.status, 500)
+        self.assertIn(b'"cause": "internal-error"', answer.body)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_ambiguous_paths_are_refused_here_too(self) -> None:
         for target in ("/api/%2e%2e/x", "/api/a%2fb", "/api/%00"):
             self.assertEqual(self.get(target, self.answering("r")).status, 400, target)
+
+    def test_so_are_parameters_that_hide_the_prefix_of_another(self) -> None:
+        below = ProxyResource((self.answering("below", host=b"h"),), self.adapt)
+        for target, status in (
+            ("/api/admin", 200), ("/api/admin;x", 400), ("/api/admin;x/y", 400), ("/api//;x/admin", 400),
+            ("/api/x;y", 200), ("/api/admin/x;y", 200), ("/api/administrator;x", 200),
+        ):  # fmt: skip
+            self.assertEqual(self.get(target, self.answering("r"), admin=below).status, status, target)
 
     def test_a_request_that_could_not_be_adapted_has_its_answer(self) -> None:
         self.refuses = True

@@ -8,10 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.errors import RATE_LIMITED, GatewayError
+from apigateway.errors import INTERNAL_ERROR, OVERLOADED, RATE_LIMITED, SERVICE_OVERLOADED, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.answers import Answer
 from apigateway.routing.route import Route, ambiguous
+from apigateway.routing.shedding import Shedding
 from apigateway.testing.downstream import RecordingDownstream
 from apigateway.testing.exchanges import exchange_for, request_head
 from apigateway.upstream.plan import ForwardPlan
@@ -37,6 +38,11 @@ class MatchingTests(SynchronousTestCase):
             self.assertTrue(self.matches(one, (b"Host", name)), name)
         for name in (b"shop.example.com", b"a.shop.example", b"example", b""):
             self.assertFalse(self.matches(one, (b"Host", name)), name)
+
+    def test_the_dot_at_the_end_of_a_host_says_nothing(self) -> None:
+        for name in (b"shop.example.", b"SHOP.example.:8000"):
+            self.assertTrue(self.matches(route("r", host=b"shop.example"), *host(name)), name)
+        self.assertFalse(self.matches(route("r", host=b"shop.example"), *host(b"shop.example..")))
 
     def test_an_address_of_six_groups_is_a_host_too(self) -> None:
         one = route("r", host=b"[2001:db8::1]")
@@ -177,6 +183,50 @@ class PolicyTests(PolicyCase):
                 self.assertEqual((self.downstream.status, self.is_forwarded), (0, False))
         self.assertNotIn("b", self.asked)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class ThinkingTests(PolicyCase):
+    def test_who_thinks_counts_as_at_work_for_the_service_until_it_has_decided(self) -> None:
+        thought: Deferred[None] = Deferred()
+        self.begin(self.policy("a", thought))
+        self.assertEqual(len(self.service.bulkhead.active), 1)
+        thought.callback(None)
+        self.assertEqual((self.service.bulkhead.active, self.is_forwarded), (set(), True))
+
+    def test_who_thinks_longer_than_the_service_may_take_fails_and_is_told_to_stop(self) -> None:
+        cancelled: list[object] = []
+        exchange = self.begin(self.policy("a", Deferred(cancelled.append)))
+        (one,) = self.service.bulkhead.active
+        self.assertEqual(one.deadline, 30.0)
+        one.expired()
+        self.assertEqual((self.downstream.status, exchange.cause), (500, INTERNAL_ERROR))
+        self.assertEqual((len(cancelled), self.service.bulkhead.active), (1, set()))
+        self.assertEqual(len(self.flushLoggedErrors(TimeoutError)), 1)
+
+    def test_nobody_begins_to_think_for_a_service_that_is_full(self) -> None:
+        self.service.is_full = True
+        cancelled: list[object] = []
+        with self.assertRaises(GatewayError) as caught:
+            self.begin(self.policy("a", Deferred(cancelled.append)))
+        self.assertEqual((caught.exception.cause, len(cancelled)), (SERVICE_OVERLOADED, 1))
+        self.assertEqual(self.service.bulkhead.active, set())
+
+
+class SheddingTests(PolicyCase):
+    def test_what_is_shed_is_refused_before_any_policy_is_asked_and_counts_for_its_service(self) -> None:
+        shedding = Shedding(everyone=(1, 2))
+        shedding.limit(2, None)
+        exchange = exchange_for()
+        one = route("/r", service=self.service, on_request=(self.policy("a"),), shedding=shedding)
+        with self.assertRaises(GatewayError) as caught:
+            one.begin(exchange, NONE)
+        self.assertEqual((caught.exception.cause, self.asked, exchange.service), (OVERLOADED, [], "shop"))
+
+    def test_where_there_is_room_and_time_it_is_let_in(self) -> None:
+        shedding = Shedding(everyone=(1,))
+        shedding.limit(2, 0.1)
+        self.begin(shedding=shedding)
+        self.assertTrue(self.is_forwarded)
 
 
 class AmbiguityTests(PolicyCase):

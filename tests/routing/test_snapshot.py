@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.resource import Resource
 
 from apigateway.errors import GatewayError
 from apigateway.routing.snapshot import Snapshot
@@ -14,7 +13,7 @@ from tests.routing.scripted import Page, proxy, route
 
 class EntranceTests(SynchronousTestCase):
     def setUp(self) -> None:
-        root: Resource = Branch(None)
+        self.root = root = Branch(None)
         mount(root, b"/api", proxy(route("/api", b"/api")))
         mount(root, b"/loose", proxy(route("/loose", b"/loose", allow_paths=frozenset(("encoded-slash",)))))
         mount(root, b"/files", Page(b"files"))
@@ -63,6 +62,13 @@ class EntranceTests(SynchronousTestCase):
             "/a\\b",
         ):
             self.assertEqual(self.cause(target), "ambiguous-path", target)
+
+    def test_so_are_parameters_that_hide_the_prefix_of_another(self) -> None:
+        mount(self.root, b"/api/admin", proxy(route("/api/admin", b"/api/admin")))
+        for target in ("/api/admin;x", "/api/admin%3Bx", "/api/;x/admin", "/api;x/../files"):
+            self.assertEqual(self.cause(target), "ambiguous-path", target)
+        for target, taken in (("/api/x;v=1", "/api"), ("/api/admin/x;y", "/api/admin"), ("/files/a;x", "stock")):
+            self.assertEqual(self.enter(target), taken, target)
 
     def test_unless_their_route_allows_them(self) -> None:
         self.assertEqual(self.enter("/loose/a%2fb"), "/loose")

@@ -9,10 +9,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.test.requesthelper import DummyRequest
 
-from apigateway.routing.proxy_resource import ProxyResource
-from apigateway.routing.tree import Branch, locate, mount
+from apigateway.routing.proxy_resource import ProxyResource, Rest
+from apigateway.routing.tree import Branch, locate, mount, parameters_matter
+from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.memory import MemoryNetwork
-from tests.routing.scripted import Page, proxy_at
+from tests.routing.scripted import Page, proxy, proxy_at, route
 
 Way = tuple[bytes, ...]
 
@@ -30,6 +31,11 @@ def begins_with(way: Way, prefix: Way) -> bool:
 
 def prefix_of(node: object) -> str | None:
     return node.routes[0].name if isinstance(node, ProxyResource) else None
+
+
+def owner_of(node: object) -> object:
+    """The proxy that answers for what the tree has no node for, else the node itself."""
+    return node.proxy if isinstance(node, Rest) else node
 
 
 def grown(at_root: bool, *mounts: tuple[bytes, Resource]) -> Resource:
@@ -81,6 +87,40 @@ class LocatingTests(SynchronousTestCase):
 
     def test_without_a_path_there_is_nothing_but_the_root(self) -> None:
         self.assertEqual(locate(self.root, b"*"), (None, None))
+
+
+class ParameterTests(SynchronousTestCase):
+    """Paths that a service which drops `;…` would take for others."""
+
+    def matters(self, root: Resource, path: bytes, host: bytes = b"h") -> bool:
+        return parameters_matter(root, path, exchange_for("GET", "/", [(b"Host", host)]).head, *locate(root, path))
+
+    def test_they_matter_where_they_hide_the_prefix_of_another(self) -> None:
+        root = grown(
+            True, (b"/api", proxy_at(b"/api")), (b"/api/admin", proxy_at(b"/api/admin")), (b"/own", Page(b"p"))
+        )
+        for path in (
+            b"/api/admin;x",
+            b"/api/admin;x/y",
+            b"/api/;x/admin",
+            b"/api;x",
+            b"/;/api",
+            b"/own;x",
+            b"/;x/own/y",
+        ):
+            self.assertTrue(self.matters(root, path), path)
+        for path in (b"/api/v1;x", b"/api/admin/x;y", b"/api/administrator;x", b"/x;y/api", b"/own/x;y", b"/a;b"):
+            self.assertFalse(self.matters(root, path), path)
+
+    def test_they_do_not_where_the_same_route_takes_both(self) -> None:
+        root = grown(
+            False, (b"/api", proxy_at(b"/api")), (b"/api/new", proxy(route("/api/new", b"/api/new", host=b"new")))
+        )
+        self.assertFalse(self.matters(root, b"/api/new;x", b"old"))
+        self.assertTrue(self.matters(root, b"/api/new;x", b"new"))
+
+    def test_nor_where_nobody_takes_the_path_as_it_came(self) -> None:
+        self.assertFalse(self.matters(grown(False, (b"/api", proxy_at(b"/api"))), b"/api;x"))
 
 
 class ModelTests(SynchronousTestCase):
@@ -136,12 +176,30 @@ class StockSiteTests(SynchronousTestCase):
         api, v2, files = proxy_at(b"/api"), proxy_at(b"/api/deep/v2"), Page(b"f")
         root = grown(False, (b"/api/deep/v2", v2), (b"/api", api), (b"/files", files))
         for path, expected in ((b"/api", api), (b"/api/x/y", api), (b"/api/deep/v2/z", v2), (b"/files/a", files)):
-            self.assertIs(self.found(root, path), expected, path)
+            self.assertIs(owner_of(self.found(root, path)), expected, path)
+
+    def test_what_follows_a_segment_that_nobody_has_is_no_ones_child(self) -> None:
+        api, admin, files = proxy_at(b"/"), proxy_at(b"/api/admin"), Page(b"files")
+        root = grown(False, (b"/api", api), (b"/api/admin", admin), (b"/api/static/files", files))
+        for path in (b"/api/x/admin", b"/api/x/static/files", b"/api/static/x/admin", b"/api/static/x/files"):
+            self.assertIs(owner_of(self.found(root, path)), api, path)
+
+    def test_runs_of_slashes_below_a_proxy_are_one(self) -> None:
+        api, deep = proxy_at(b"/api"), proxy_at(b"/api/some/where")
+        root = grown(False, (b"/api", api), (b"/api/some/where", deep))
+        for path, expected in (
+            (b"/api//some//where", deep),
+            (b"/api/some/where//x", deep),
+            (b"/api//x", api),
+            (b"/api/", api),
+            (b"/api//some/", api),
+        ):
+            self.assertIs(owner_of(self.found(root, path)), expected, path)
 
     def test_what_only_leads_on_is_for_the_proxy_above(self) -> None:
         api, deep = proxy_at(b"/api"), proxy_at(b"/api/some/where")
         root = grown(False, (b"/api", api), (b"/api/some/where", deep))
-        self.assertIs(self.found(root, b"/api/some/thing"), api)
+        self.assertIs(owner_of(self.found(root, b"/api/some/thing")), api)
         branch = self.found(root, b"/api/some")
         assert isinstance(branch, Branch)
         self.assertIs(branch.above, api)
