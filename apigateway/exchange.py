@@ -78,7 +78,9 @@ class Exchange:
         if self.status:
             self.downstream.abort()
         else:
-            self.answer(problem(error, self.head, self.request_id))
+            answer = problem(error, self.head, self.request_id)
+            answer.fields = [field for field in answer.fields if field not in self.extra]
+            self.answer(answer)
 
     def end(self, now: float) -> None:
         """Called once by the downstream side when all is over: the record is final, both sides are let go."""

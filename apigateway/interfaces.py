@@ -208,6 +208,24 @@ class IRateLimiter(Interface):
         """Forget a bounded number of keys that have nothing left to remember."""
 
 
+class IPolicyPlugin(Interface):
+    """A kind of policy that is not in the box: named under `policies` in the configuration, made for each such route.
+
+    It is given to the gateway, or found: as a `twisted.plugin.IPlugin` in a module of a folder `apigateway/plugins/`.
+    """
+
+    name = Attribute("str: its key under `policies` in the configuration, and its name in the log")
+    after = Attribute("str: the policy in the box after which it is asked, one of `policies.catalogue.PLACES`")
+    options = Attribute("a kind of `apigateway.config`, mostly a `Table`, that reads its options; None: it has none")
+
+    def make(options: Any, tools: Any) -> Any:
+        """The `Policy` for one route, or None where it has none there.
+
+        `options` are what its kind has read, `tools` are `PolicyTools`. Called for each configuration that is tried,
+        also for those that are not used in the end, so it must begin nothing.
+        """
+
+
 class IHealthChecker(Interface):
     """Probes the targets of a service and tells each target's health."""
 

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -93,6 +94,24 @@ class Started:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def says(self, sign: str, times: int = 1) -> bool:
+        """Wait until it has printed something, so often; False where that does not come in time."""
+        last = time.monotonic() + PATIENCE
+        while self.everything().count(sign) < times and time.monotonic() < last:
+            time.sleep(0.01)
+        return self.everything().count(sign) >= times
+
+    def end(self) -> int:
+        """Wait until it has ended by itself, and all it printed is here; returns how it did, as `status`."""
+        code = self._process.wait(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        return code
 
     def status(self) -> int | None:
         """How it ended: its exit status, or the number of a signal below zero; None while it runs."""

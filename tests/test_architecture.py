@@ -18,8 +18,8 @@ from tests.starting import ROOT
 SOURCE = ROOT / "apigateway"
 
 ORDER = (
-    "tap", "gateway", "assembly", "admin", "workers", "config", "downstream", "routing", "policies", "upstream",
-    "discovery", "stores", "telemetry",
+    "tap", "gateway", "lifecycle", "assembly", "components", "extensions", "plugins", "registry", "admin", "workers",
+    "config", "downstream", "routing", "policies", "upstream", "discovery", "stores", "telemetry",
 )  # fmt: skip
 """Each part may import those after it, and the ground."""
 

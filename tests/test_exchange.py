@@ -34,6 +34,13 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual((self.downstream.status, self.downstream.body), (200, b"hello"))
         self.assertEqual((exchange.status, exchange.bytes_out), (200, 5))
 
+    def test_a_field_that_all_answers_get_is_not_in_a_problem_twice(self) -> None:
+        exchange = self.exchange()
+        exchange.extra += [(b"X-Content-Type-Options", b"nosniff"), (b"X-Frame-Options", b"DENY")]
+        exchange.fail(GatewayError(RATE_LIMITED))
+        names = [name for name, _ in self.downstream.fields]
+        self.assertEqual((names.count(b"X-Content-Type-Options"), names.count(b"X-Frame-Options")), (1, 1))
+
     def test_an_answer_to_head_has_no_bytes(self) -> None:
         exchange = self.exchange("HEAD")
         exchange.answer(Answer(200, [], b"hello"))

@@ -29,7 +29,9 @@ def _check_routes(services: list[Placed], problems: Problems) -> None:
             for earlier, there in alike[route.host, route.path, fields]:
                 shared = _shared_methods(earlier, route)
                 if shared:
+                    # One is enough: thousands that are alike would be told of millions of times.
                     problems.add(where, f"matches {shared} {route.path} like {_mention(there)}")
+                    break
             alike[route.host, route.path, fields].append((route, where))
 
 
@@ -50,24 +52,36 @@ def _mention(where: Where) -> str:
 
 
 def _check_fallbacks(services: dict[str, Placed], names: list[str], problems: Problems) -> None:
-    reported: set[str] = set()
+    known, places = set(names), {name: number for number, name in enumerate(services)}
+    settled: set[str] = set()
     for name, placed in services.items():
-        chain = _chain(name, services)
-        if len(chain) > 1 and chain[1] not in names:
-            problems.add(placed.fallback, f"there is no service {chain[1]!r}; {nearest(chain[1], names)}")
-        elif len(chain) > 1 and chain[-1] == name and name not in reported:
-            reported.update(chain)
-            problems.add(placed.fallback, f"services must not fall back in a circle: {' → '.join(chain)}")
+        follows = _follows(placed)
+        if follows is not None and follows not in known:
+            problems.add(placed.fallback, f"there is no service of this name; {nearest(follows, names)}")
+        circle = _circle(name, services, settled)
+        if circle:
+            first = circle.index(min(circle, key=places.__getitem__))
+            shown = [*circle[first:], *circle[: first + 1]]
+            where = services[shown[0]].fallback
+            problems.add(where, f"services must not fall back in a circle: {' → '.join(shown)}")
 
 
-def _chain(name: str, services: dict[str, Placed]) -> list[str]:
-    """The services that stand in for one another, from `name` on, up to an end, an unknown one or one met before."""
-    chain = [name]
-    while chain[-1] in services:
-        fallback = services[chain[-1]].service.fallback
-        if fallback is None or fallback.service is None:
-            break
-        chain.append(fallback.service)
-        if fallback.service in chain[:-1]:
-            break
-    return chain
+def _follows(placed: Placed) -> str | None:
+    """The service that stands in for this one."""
+    fallback = placed.service.fallback
+    return None if fallback is None else fallback.service
+
+
+def _circle(name: str, services: dict[str, Placed], settled: set[str]) -> list[str]:
+    """The services of the circle that the way from `name` on ends in; none where it ends, or comes to what is settled.
+
+    Whatever was on the way is settled then, so that no service is looked at twice.
+    """
+    way: dict[str, None] = {}
+    at: str | None = name
+    while at is not None and at in services and at not in settled:
+        settled.add(at)
+        way[at] = None
+        at = _follows(services[at])
+    met = list(way)
+    return met[met.index(at) :] if at in way else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from apigateway.config.problems import Problems, Where
@@ -35,7 +35,7 @@ class Given:
     """What a mapping gives: values by key, and the place of each. `whole` ones are replaced, others laid over."""
 
     where: Where
-    values: dict[str, Any]
+    values: dict[str, Any] = field(repr=False)
     places: dict[str, Where]
     whole: bool = False
 

@@ -5,6 +5,7 @@ Reading, the JSON Schema and the table in the documents are all made from it.
 
 from __future__ import annotations
 
+from apigateway.config.extensions import Extensions
 from apigateway.config.given import Given
 from apigateway.config.kinds import ListOf, OneOrMany, OrFalse, Pairs, Shorthand
 from apigateway.config.model import (
@@ -201,6 +202,7 @@ POLICY_KEYS = keys_of(
     required_headers=(ListOf(FIELD_NAME), "Request fields that must be there; else 400 `missing-header`."),
     headers=(HEADERS, "What happens to header fields."),
     allow_paths=(ListOf(ALLOWED_PATH), "Paths that are let through although they could be read in two ways."),
+    policies=(Extensions(), "Policies of your own, by name, with their options; `false` switches one off."),
 )
 
 SHARED_KEYS = keys_of(

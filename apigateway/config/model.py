@@ -1,12 +1,13 @@
 """The configuration as frozen values: every key, its type, its unit and its default.
 
 Knows nothing of YAML, the environment or the runtime: `read` makes these values, `assembly` uses them.
-All durations are seconds, all sizes bytes.
+All durations are seconds, all sizes bytes. What may hold a secret, as values of fields do, is in no `repr`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -89,8 +90,8 @@ class Fallback:
     """The answer instead of the gateway's own 502, 503 or 504: a fixed one, or another service's."""
 
     status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: str = field(default="", repr=False)
     service: str | None = None
 
 
@@ -107,10 +108,22 @@ class Headers:
     via: bool = True
     hide_server: bool = True
     security: bool = False
-    set_request: tuple[tuple[str, str], ...] = ()
+    set_request: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     remove_request: tuple[str, ...] = ()
-    set_response: tuple[tuple[str, str], ...] = ()
+    set_response: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     remove_response: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A policy that is not in the box, by name.
+
+    `options` are its options as nested tuples, to be compared; `given` has their places in the file as well.
+    """
+
+    name: str
+    options: Any = field(default=None, repr=False)
+    given: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +137,10 @@ class Policies:
     required_headers: tuple[str, ...] = ()
     headers: Headers = Headers()
     allow_paths: tuple[str, ...] = ()
+    policies: tuple[Extension, ...] = ()
 
 
-PATH_AMBIGUITIES = ("dot-segments", "encoded-slash", "backslash")
+PATH_AMBIGUITIES = ("dot-segments", "encoded-slash", "backslash", "path-parameters")
 """What a route may allow in paths with `allow_paths`; control bytes are never allowed."""
 
 
@@ -137,7 +151,7 @@ class Route:
     path: str
     host: str | None = None
     methods: tuple[str, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     strip_prefix: bool = False
     policies: Policies = Policies()
 
@@ -189,10 +203,14 @@ class EventLog:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Who may see `/gateway/…`: peers of these networks, and whoever knows the token."""
+    """Who may see `/gateway/…`: peers of these networks, and whoever knows the token.
+
+    `hosts` are the names, beside addresses, by which those peers may ask.
+    """
 
     token: str | None = field(default=None, repr=False)
     allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,13 @@ class Problems:
             raise ConfigurationError(tuple(sorted(self._found, key=lambda problem: problem.line)))
 
 
+MOST_COMPARED = 100
+"""More words are not compared with an unknown one, nor listed: there may be thousands of each."""
+
+
 def nearest(word: str, known: list[str]) -> str:
     """A hint at what an unknown word was meant to be."""
+    more = "" if len(known) <= MOST_COMPARED else " and more"
+    known = known[:MOST_COMPARED]
     close = get_close_matches(word.lower(), known, 1)
-    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
+    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}{more}"

@@ -7,7 +7,7 @@ from apigateway.config.kinds import ListOf, Named, OrFalse
 from apigateway.config.model import AccessLog, Admin, Configuration, EventLog, Limits, Stop
 from apigateway.config.scalars import BOOLEAN, choice, duration, integer, size
 from apigateway.config.tables import Key, Table, keys_of
-from apigateway.config.web import ENDPOINT, FILE, NETWORK, SERVICE_NAME, TOKEN
+from apigateway.config.web import ENDPOINT, FILE, HOST, NETWORK, SERVICE_NAME, TOKEN
 
 ADMIN = Table(
     "admin",
@@ -15,6 +15,7 @@ ADMIN = Table(
         Admin,
         token=(TOKEN, "Opens `/gateway/…` to whoever sends it: `Authorization: Bearer …`. Without one, nobody can."),
         allow=(ListOf(NETWORK), "Networks whose peers see `/gateway/…` without the token."),
+        hosts=(ListOf(HOST), "Names with a dot by which they may ask; addresses and bare names need not be told."),
     ),
     Admin,
 )
@@ -55,7 +56,7 @@ LIMITS = Table(
         uri=(size(64), "The size of the request target; above it 414 `uri-too-long`."),
         head_timeout=(duration(), "Until a head that has begun is complete; then 408 `request-timeout`."),
         keep_alive=(duration(), "How long a connection may rest between requests."),
-        body_timeout=(duration(), "Without a byte of a request body arriving; then 408 `request-timeout`."),
+        body_timeout=(duration(), "Without a byte of a body moving, where its client is awaited; then 408, or a cut."),
         min_rate=(size(0), "Bytes a second that a body must move, over `body_timeout`, where its client is awaited."),
     ),
     Limits,

@@ -24,7 +24,14 @@ from apigateway.config.variables import VARIABLE_PATTERN
 
 
 class RefusedError(ValueError):
-    """A text is refused for a reason that its kind's `noun` does not tell."""
+    """A text is refused for a reason that its kind's `noun` does not tell.
+
+    A reason that repeats the text, or a part of it, has a `general` form that does not.
+    """
+
+    def __init__(self, reason: str, general: str | None = None) -> None:
+        super().__init__(reason)
+        self.general = general or reason
 
 
 def _unchanged(value: Any) -> Any:
@@ -44,15 +51,16 @@ class Scalar:
     show: Callable[[Any], Any] = _unchanged
 
     def read(self, node: Node, problems: Problems) -> Any:
-        """The value of a node, or INVALID."""
+        """The value of a node, or INVALID. What a variable stands for is not told: it may be a secret."""
         if not isinstance(node.value, str):
             return mismatch(node, self.noun, problems)
         try:
             return self.parse(node.value)
         except RefusedError as error:
-            return problems.add(node.where, str(error))
+            return problems.add(node.where, str(error) if node.written is None else error.general)
         except ValueError:
-            return problems.add(node.where, f"expected {self.noun}, not {shortened(node.value)}")
+            found = shortened(node.value) if node.written is None else f"what {shortened(node.written)} stands for"
+            return problems.add(node.where, f"expected {self.noun}, not {found}")
 
     def build(self, value: Any, problems: Problems) -> Any:
         """A scalar is what was read."""
@@ -157,7 +165,7 @@ def whole_seconds(low: int = 0) -> Scalar:
     def parse(text: str) -> int:
         value = seconds(text)
         if value != int(value):
-            raise RefusedError(f"expected whole seconds, not {shortened(text)}")
+            raise RefusedError(f"expected whole seconds, not {shortened(text)}", "expected whole seconds")
         return int(value)
 
     return duration(low, parse)

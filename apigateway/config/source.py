@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import yaml
@@ -30,10 +30,14 @@ _DESCRIPTIONS: dict[type, str] = {str: "text", list: "a list", dict: "a mapping"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of the file: text, a list, a mapping, None where nothing stands, INVALID where a problem was noted."""
+    """A value of the file: text, a list, a mapping, None where nothing stands, INVALID where a problem was noted.
+
+    `written` is the text as the file has it, where variables made another one of it.
+    """
 
     where: Where
-    value: Value
+    value: Value = field(repr=False)
+    written: str | None = None
 
     def describe(self) -> str:
         """What it is, for a message. A text is not repeated: it may be a secret that stands in a wrong place."""
@@ -114,7 +118,9 @@ class _Tree:
             return self._alias(event, where, depth)
         if event.tag not in (None, "!"):
             self._problems.add(where, f"tags are not read: {shortened(event.tag)}")
-        node = Node(where, self._value(event, where, depth))
+        value = self._value(event, where, depth)
+        is_made = isinstance(event, yaml.ScalarEvent) and isinstance(value, str) and value != event.value
+        node = Node(where, value, event.value if is_made else None)
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
@@ -179,7 +185,7 @@ class _Tree:
         if isinstance(node.value, dict):
             entries = node.value.items()
             return Node(where, {k: self._moved_child(n, child_path(where.path, k), depth) for k, n in entries})
-        return Node(where, node.value)
+        return Node(where, node.value, node.written)
 
     def _moved_child(self, node: Node, path: str, depth: int) -> Node:
         return self._moved(node, Where(self._filename, node.where.line, path), depth + 1)

@@ -22,7 +22,7 @@ def _checked_host(host: str) -> str:
         try:
             return f"[{IPv6Address(host[1:-1])}]"
         except ValueError:
-            raise RefusedError(f"{host} is not an IPv6 address") from None
+            raise RefusedError(f"{host} is not an IPv6 address", "what is in brackets is not an IPv6 address") from None
     return host.lower()
 
 
@@ -33,7 +33,7 @@ def _authority(text: str) -> tuple[str, str, str] | None:
         return None
     port = int(match["port"]) if match["port"] else None
     if port is not None and not 1 <= port <= 65535:
-        raise RefusedError(f"{port} is not a port, from 1 to 65535")
+        raise RefusedError(f"{port} is not a port, from 1 to 65535", "a port is a number from 1 to 65535")
     suffix = "" if port in (None, _DEFAULT_PORTS.get(match["scheme"])) else f":{port}"
     return match["scheme"], _checked_host(match["host"]) + suffix, match["slash"]
 
@@ -82,7 +82,8 @@ def _network(text: str) -> str:
     except ValueError as error:
         if "host bits" in str(error):
             raise RefusedError(
-                f"{text} has bits outside its network; did you mean {ip_network(text, False)}?"
+                f"{text} has bits outside its network; did you mean {ip_network(text, False)}?",
+                "a network has no bits outside of it",
             ) from None
         raise
 
@@ -95,7 +96,8 @@ _PREFIX = r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
 def _prefix(text: str) -> str:
     path = text.removesuffix("/")
     if {"", ".", ".."} & set(path.split("/")[1:]):
-        raise RefusedError(f"{shortened(text)} holds an empty segment, `.` or `..`")
+        fault = "holds an empty segment, `.` or `..`"
+        raise RefusedError(f"{shortened(text)} {fault}", fault)
     return path or "/"
 
 
@@ -141,9 +143,11 @@ _TOLD_FIELDS = frozenset(
 def _own_field(name: str) -> str:
     if name.lower() in _KEPT_FIELDS:
         hint = "; `headers.host` decides what the service sees" if name.lower() == "host" else ""
-        raise RefusedError(f"{name} belongs to the connection, and the gateway sets it itself{hint}")
+        fault = f"belongs to the connection, and the gateway sets it itself{hint}"
+        raise RefusedError(f"{name} {fault}", fault)
     if name.lower() in _TOLD_FIELDS:
-        raise RefusedError(f"{name} tells where a request has been, and the gateway writes it itself")
+        fault = "tells where a request has been, and the gateway writes it itself"
+        raise RefusedError(f"{name} {fault}", fault)
     return name
 
 

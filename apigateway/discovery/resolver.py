@@ -28,6 +28,9 @@ Addresses = tuple[str, ...]
 FAILURE_TTL_S = 1.0
 """How long a failed look-up is not repeated."""
 
+LOOKUP_S = 30.0
+"""After this a look-up that is not answered is no longer waited for: whoever asks next begins another."""
+
 STALE_TTLS = 10
 """After so many times its time to live an answer is no longer used, even where nothing newer can be had."""
 
@@ -95,13 +98,15 @@ class Resolver:
     ) -> None:
         self._lookup = lookup
         self._now = now
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
         self._max_names = max_names
         self._answers: dict[str, _Answer] = {}
-        self._waiting: dict[str, list[Deferred[Addresses]]] = {}
+        self._waiting: dict[str, dict[Deferred[Addresses], None]] = {}
+        self._began: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return f"<Resolver {len(self._answers)} names, {len(self._waiting)} look-ups under way>"
+        waiting = sum(map(len, self._waiting.values()))
+        return f"<Resolver {len(self._answers)} names, {len(self._waiting)} look-ups under way, {waiting} waiting>"
 
     def resolve(self, host: str) -> Addresses | Deferred[Addresses]:
         """The addresses of a name, in the order to try them; at once where they are known.
@@ -121,28 +126,33 @@ class Resolver:
     def _stale(self, host: str, answer: _Answer) -> Addresses | Deferred[Addresses]:
         if not answer.addresses or self._now() >= answer.usable_until:
             return self._wait(host)
-        if host not in self._waiting:
+        if not self._is_under_way(host):
             answer.usable_until = answer.kept_until
             self._begin(host)
         return answer.addresses
 
     def _wait(self, host: str) -> Deferred[Addresses]:
-        under_way = host in self._waiting
-        waiting = self._waiting.setdefault(host, [])
-        mine: Deferred[Addresses] = Deferred()
-        waiting.append(mine)
+        under_way = self._is_under_way(host)
+        waiting = self._waiting.setdefault(host, {})
+        # Who gives up is forgotten at once: a look-up may take long, and many may wait for it.
+        mine: Deferred[Addresses] = Deferred(lambda mine: waiting.pop(mine, None))
+        waiting[mine] = None
         if not under_way:
             self._begin(host)
         return mine
 
+    def _is_under_way(self, host: str) -> bool:
+        return host in self._waiting and self._now() < self._began[host] + LOOKUP_S
+
     def _begin(self, host: str) -> None:
-        self._waiting.setdefault(host, [])
+        self._began[host] = self._now()
+        self._waiting.setdefault(host, {})
         found = maybeDeferred(self._lookup, host).addCallback(_not_empty)
         answer = found.addCallbacks(partial(self._found, host), partial(self._not_found, host))
         answer.addCallback(partial(self._tell, host))
 
     def _found(self, host: str, addresses: Addresses) -> _Answer:
-        return _Answer(addresses, self._now(), self._ttl_s)
+        return _Answer(addresses, self._now(), self.ttl_s)
 
     def _not_found(self, host: str, failure: Failure) -> _Answer:
         now = self._now()
@@ -155,12 +165,15 @@ class Resolver:
             answer = _Answer((), now, 0.0)
         answer.failing = True
         answer.fresh_until = now + FAILURE_TTL_S
-        answer.usable_until = min(answer.fresh_until + self._ttl_s, answer.kept_until)
+        answer.usable_until = min(answer.fresh_until + self.ttl_s, answer.kept_until)
         return answer
 
     def _tell(self, host: str, answer: _Answer) -> None:
         self._remember(host, answer)
-        for mine in self._waiting.pop(host):
+        self._began.pop(host, None)
+        for mine in list(self._waiting.pop(host, ())):
+            if mine.called:
+                continue
             if answer.addresses:
                 mine.callback(answer.addresses)
             else:

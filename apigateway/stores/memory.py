@@ -115,7 +115,7 @@ class MemoryRateLimiter:
     def sweep(self, now: float) -> None:
         budget = SWEEP_KEYS - self._sweep_recent(now, SWEEP_KEYS)
         for _ in self._shards:
-            if budget <= 0:
+            if budget <= 0 or not self._packed_keys:
                 break
             budget -= self._sweep_shard(now, budget)
 

@@ -40,6 +40,9 @@ NONE = -1
 
 CHANGES_KEPT = 10
 
+PROBE_S = 60.0
+"""How long a probe is waited for, unless told otherwise."""
+
 PROBE_WAIT_S = 1.0
 """What to tell those who ask while a probe is under way, whose length nobody knows: the shortest `Retry-After`."""
 
@@ -70,14 +73,21 @@ class BreakerOptions(Protocol):
 
 @implementer(ICircuitBreaker)
 class CircuitBreaker:
-    """`on_change(old state, new state, reason, now)` is told of every change of state, after it."""
+    """`on_change(old state, new state, reason, now)` is told of every change of state, after it.
+
+    `probe_s` is how long a probe is waited for: as long as an attempt takes at most whose client is not slow.
+    """
 
     __slots__ = (
-        "_changes", "_failures", "_issued", "_on_change", "_options", "_permit", "_probe", "_recent", "_until", "state",
+        "_changes", "_failures", "_issued", "_on_change", "_options", "_permit", "_probe", "_probe_s", "_recent",
+        "_until", "state",
     )  # fmt: skip
 
-    def __init__(self, options: BreakerOptions, on_change: Callable[[str, str, str, float], None]) -> None:
+    def __init__(
+        self, options: BreakerOptions, on_change: Callable[[str, str, str, float], None], probe_s: float = PROBE_S
+    ) -> None:
         self._options = options
+        self._probe_s = probe_s
         self._on_change = on_change
         self.state = CLOSED
         self._failures = 0
@@ -124,10 +134,13 @@ class CircuitBreaker:
         self._take(CANCELLED if permit == self._permit else self._old_or(PROBE_CANCELLED, permit), now)
 
     def retry_after(self, now: float) -> float:
-        """Seconds until an attempt may be allowed; 0.0 where it may be now."""
+        """Seconds until an attempt may be allowed; 0.0 where it may be now.
+
+        A probe that takes longer than it may is waited for no longer: another one follows it.
+        """
         if self.state == OPEN:
             return max(0.0, self._until - now)
-        return PROBE_WAIT_S if self._probe != NONE else 0.0
+        return min(PROBE_WAIT_S, max(0.0, self._until - now)) if self._probe != NONE else 0.0
 
     def describe(self, now: float) -> dict[str, Any]:
         """The state, failures in a row, seconds to the next try, and the last ten changes, newest first."""
@@ -180,6 +193,8 @@ class CircuitBreaker:
     def _lend_probe(self, now: float) -> None:
         self._issued += 1
         self._probe = self._issued
+        # A client that takes for ever over its request must not keep all others from a target that is well again.
+        self._until = now + self._probe_s
 
     def _take_back_probe(self, now: float) -> None:
         self._probe = NONE

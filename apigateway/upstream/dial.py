@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,7 +13,7 @@ from twisted.internet.interfaces import IAddress, IConnector, IReactorTime
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
 
-from apigateway.errors import CONNECT_FAILED, CONNECT_TIMEOUT, NAME_NOT_RESOLVED, GatewayError
+from apigateway.errors import CONNECT_FAILED, CONNECT_TIMEOUT, NAME_NOT_RESOLVED, NO_DESCRIPTORS, GatewayError
 
 Resolve = Callable[[str], "tuple[str, ...] | Deferred[tuple[str, ...]]"]
 ConnectTCP = Callable[[str, int, ClientFactory[Any], float], IConnector]
@@ -104,9 +105,15 @@ class _Tries(ClientFactory[Protocol]):
         self._next(reason)
 
 
+OURS = frozenset((EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL))
+"""Errors that say that no socket or port of our own was to be had, and nothing of the target."""
+
+
 def _not_connected(why: Failure | None) -> GatewayError:
     if why is None or why.check(TimedOut):
         return GatewayError(CONNECT_TIMEOUT, "The service did not accept a connection in time.")
+    if getattr(why.value, "osError", None) in OURS:
+        return GatewayError(NO_DESCRIPTORS, "No connection to the service can be opened now.", retry_after_s=1)
     if why.check(Refused):
         return GatewayError(CONNECT_FAILED, "The service refused the connection.")
     return GatewayError(CONNECT_FAILED, "The service could not be reached.")

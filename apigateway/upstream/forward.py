@@ -11,33 +11,21 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
-from apigateway.errors import (
-    BODY_TOO_LARGE,
-    CLIENT_GONE,
-    CONNECT_TIMEOUT,
-    IDLE_TIMEOUT,
-    RESPONSE_TIMEOUT,
-    Cause,
-    GatewayError,
-)
+from apigateway.errors import BODY_TOO_LARGE, CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT, Cause, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.fields import response_fields, trailer_fields
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IUpstream
 from apigateway.upstream.fallback import can_fall_back, fall_back
-from apigateway.upstream.nobody import NOBODY
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.nobody import GONE, NOBODY
+from apigateway.upstream.plan import ForwardPlan, unforeseen
 from apigateway.upstream.retry import may_repeat
+from apigateway.upstream.time_limits import too_late
 
 if TYPE_CHECKING:
     from apigateway.upstream.service import Service
     from apigateway.upstream.target import Target
 
 NEVER = float("inf")
-_TOO_LATE = {
-    CONNECT_TIMEOUT: "No connection to the service was to be had in time.",
-    RESPONSE_TIMEOUT: "The service did not begin to answer in time.",
-    IDLE_TIMEOUT: "The service stopped in the middle of a body.",
-}
 
 
 @implementer(IUpstream, IAttemptReceiver)
@@ -71,7 +59,11 @@ class Forward:
         service, exchange = self._service, self.exchange
         exchange.upstream = self
         exchange.service = service.name
+        if len(service.active) >= service.max_in_flight:
+            self._give_up(service.overloaded())
+            return
         service.active.add(self)
+        service.everyone.add(self)
         # A fallback begins when another service has failed, which may have taken long.
         now = service.now() if exchange.fallback else exchange.started
         if service.repeats:
@@ -111,7 +103,13 @@ class Forward:
         exchange, plan, target = self.exchange, self._plan, self._target
         assert target is not None
         head = exchange.head
-        attempt.start(head.method, plan.target(head), plan.request_lines(exchange, target.host), head.length)
+        try:
+            path, lines = plan.target(head), plan.request_lines(exchange, target.host)
+        except Exception:
+            # A policy has left a head that can't be written.
+            self._stop(unforeseen(exchange, "the request can't be sent on"))
+            return
+        attempt.start(head.method, path, lines, head.length)
         exchange.sent = now = self._service.now()
         self.overdue = RESPONSE_TIMEOUT
         if head.length:
@@ -185,12 +183,13 @@ class Forward:
     def _leave(self) -> None:
         self.deadline = NEVER
         self._service.active.discard(self)
+        self._service.everyone.discard(self)
 
     def expired(self) -> None:
         """The present step has taken too long."""
-        error = GatewayError(self.overdue, _TOO_LATE[self.overdue])
         self._cancel_attempt()
-        self.failed(error)
+        is_unread = self.exchange.downstream is NOBODY and self.exchange.status
+        self.failed(GONE if is_unread else too_late(self.overdue))
 
     def _cancel_attempt(self) -> None:
         if self._attempt is not None:
@@ -226,9 +225,7 @@ class Forward:
 
     def _stop(self, error: GatewayError) -> None:
         """End the exchange for a reason that is not the target's."""
-        self._cancel_attempt()
-        self._over(error, self._service.now())
-        self._leave()
+        self.abandon(error)
         self.exchange.fail(error)
 
     def pause(self) -> None:
@@ -254,10 +251,17 @@ class Forward:
             self.exchange.downstream = NOBODY
             if self._attempt is not None:
                 self.resume()
+                # An answer without end would never be missed: the rest gets its times once, not with each piece anew.
+                self._held = True
+                self.deadline += 0.0 if self.exchange.status else self._service.limits.idle
             return
-        self._cancel_attempt()
-        self._over(_GONE, self._service.now())
+        self.abandon()
+
+    def abandon(self, error: GatewayError | None = None) -> None:
+        """Let go of everything, and answer nothing; without an error it is not the target's fault."""
         self._leave()
+        self._cancel_attempt()
+        self._over(error or GONE, self._service.now())
 
     # The target's side: see `IAttemptReceiver`.
 
@@ -282,41 +286,39 @@ class Forward:
         """See `IAttemptReceiver.head`."""
         exchange = self.exchange
         exchange.answered = now = self._service.now()
-        if status >= 500:
-            self._settle_failure(f"status {status}", now)
-            if can_fall_back(self._service.fallback, exchange, status, self._body_touched):
-                self._cancel_attempt()
-                self._over(None, now)
-                self._leave()
-                fall_back(self._service.fallback, exchange, self._plan, self._body_asked)
-                return
-        elif self._permit and self._target is not None and self._target.breaker is not None:
-            self._settle_probe(now)
-        exchange.status = status
-        exchange.downstream.send_head(*self._plan.answer(exchange, status, reason, lines, length, now))
+        self._settle(status, now)
+        if status >= 500 and can_fall_back(self._service.fallback, exchange, status, self._body_touched):
+            self.abandon()
+            fall_back(self._service.fallback, exchange, self._plan, self._body_asked)
+            return
+        try:
+            answer = self._plan.answer(exchange, status, reason, lines, length, now)
+        except GatewayError as error:
+            self._stop(error)
+            return
+        exchange.status = answer[0]
+        exchange.downstream.send_head(*answer)
 
     def whole(self, status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """See `IAttemptReceiver.whole`."""
         exchange = self.exchange
         exchange.answered = now = self._service.now()
-        exchange.status = status
-        exchange.bytes_out += len(body)
         self._over(None, now)
         self._leave()
-        status, reason, lines, _ = self._plan.answer(exchange, status, reason, lines, len(body), now)
+        try:
+            status, reason, lines, _ = self._plan.answer(exchange, status, reason, lines, len(body), now)
+        except GatewayError as error:
+            exchange.fail(error)
+            return
+        exchange.status = status
+        exchange.bytes_out += len(body)
         exchange.downstream.send_whole(status, reason, lines, body)
 
-    def _settle_failure(self, reason: str, now: float) -> None:
-        if self._target is not None:
-            self._target.failed(self._permit, now, reason)
-            self._permit = 0
-
-    def _settle_probe(self, now: float) -> None:
-        """A long answer must not keep a recovering target waiting for its verdict."""
-        breaker = self._target.breaker if self._target is not None else None
-        if breaker is not None and breaker.state != "closed":
-            breaker.success(self._permit, now)
-            self._permit = 0
+    def _settle(self, status: int, now: float) -> None:
+        """A failure counts at once; and a long answer must not keep a recovering target waiting for its verdict."""
+        target = self._target
+        if target is not None and (status >= 500 or self._permit):
+            self._permit = target.answered(self._permit, status, now)
 
     def data(self, data: bytes) -> None:
         """See `IAttemptReceiver.data`."""
@@ -342,6 +344,3 @@ class Forward:
             limits, is_answered = self._service.limits, self.exchange.status
             self.overdue = IDLE_TIMEOUT if is_answered else RESPONSE_TIMEOUT
             self.deadline = self._service.now() + (limits.idle if is_answered else limits.response)
-
-
-_GONE = GatewayError(CLIENT_GONE)

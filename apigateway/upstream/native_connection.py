@@ -18,6 +18,8 @@ from apigateway.http.heads import CHUNKED
 from apigateway.http.lines import join_lines
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IFlowTransport
+from apigateway.sockets.unsent import waiting
+from apigateway.upstream.unread import has_unread
 
 if TYPE_CHECKING:
     from apigateway.upstream.native_transport import NativeTransport
@@ -28,7 +30,11 @@ _EXPECT_A_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 
 @implementer(IAttempt, IPushProducer)
 class NativeConnection(Protocol):
-    """A connection of a pool; while it is on loan, the attempt that it is on loan for."""
+    """A connection of a pool; while it is on loan, the attempt that it is on loan for.
+
+    `doubtful` says that something may arrive, or has, that nobody asked for: it has been idle for a while, or the
+    last request had a body, which the service may have taken for a request.
+    """
 
     transport: IFlowTransport
 
@@ -37,10 +43,11 @@ class NativeConnection(Protocol):
         self._reader = ResponseReader()
         self._receiver: IAttemptReceiver | None = None
         self._out: list[bytes] = []
-        self._chunked = self._request_sent = self._head_told = False
+        self._chunked = self._has_body = self._request_sent = self._head_told = False
         self._paused = self._blocked = self._closing = self.heard = False
         self.exchanges = 0
         self.idle_since = 0.0
+        self.doubtful = False
 
     def __repr__(self) -> str:
         state = "busy" if self._receiver else "closing" if self._closing else "idle"
@@ -59,6 +66,15 @@ class NativeConnection(Protocol):
         self._receiver = receiver
         receiver.leased(self)
 
+    @property
+    def has_unread(self) -> bool:
+        """Something has arrived while the connection was idle, and was not delivered yet."""
+        return has_unread(self.transport)
+
+    def discard(self) -> None:
+        """Cut an idle connection."""
+        self._cut()
+
     def close(self) -> None:
         """Close an idle connection."""
         self._closing = True
@@ -72,7 +88,8 @@ class NativeConnection(Protocol):
         self._reader.expect(method == b"HEAD")
         self._head_told = self.heard = False
         self._chunked = length == CHUNKED
-        self._request_sent = not length
+        self._has_body = self.doubtful = length != 0
+        self._request_sent = not self._has_body
         framing = b""
         if self._chunked:
             framing = b"Transfer-Encoding: chunked\r\n"
@@ -217,13 +234,14 @@ class NativeConnection(Protocol):
         if self._paused:
             self.resume()
         # What the target has not taken by now it may never take.
-        is_sent = self._request_sent and not self._blocked
+        is_sent = self._request_sent and not (self._has_body and (self._blocked or waiting(self.transport)))
         if is_sent and reader.keep_alive and not reader.excess:
             self._pool.released(self)
-        elif is_sent:
+        elif is_sent and not reader.excess:
             self._pool.dropped(self)
             self.close()
         else:
+            # At once: closing in order would keep the local port for a minute, and there may be many of these.
             self._cut()
 
     def _fail(self, error: GatewayError) -> None:

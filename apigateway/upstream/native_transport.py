@@ -12,11 +12,14 @@ from zope.interface import implementer
 
 from apigateway.errors import GatewayError
 from apigateway.interfaces import IAttemptReceiver, ITransport
+from apigateway.upstream.line import Line
 from apigateway.upstream.native_connection import NativeConnection
 from apigateway.upstream.pool import PoolOptions, exhausted
 
 Dial = Callable[[Callable[[], Protocol], Callable[[GatewayError], None]], None]
 """Connect a new protocol, or call back with why not."""
+
+_NO_LINE = float("inf")
 
 
 @implementer(ITransport)
@@ -33,6 +36,7 @@ class NativeTransport:
         self._connecting = 0
         # Until when each waits, and whether for a connection that was never used.
         self._waiting: dict[IAttemptReceiver, tuple[float, bool]] = {}
+        self._line = Line(options.waiting, wait_s)
         self._opened = self._reused = 0
         self._closed = self._serving_line = False
 
@@ -42,17 +46,21 @@ class NativeTransport:
 
     def lease(self, receiver: IAttemptReceiver, fresh: bool = False) -> None:
         """See `ITransport.lease`."""
-        if self._idle and not fresh:
+        while self._idle and not fresh:
             connection = self._idle.pop()
+            if connection.doubtful and connection.has_unread:
+                connection.discard()  # what is there is no answer to a request that was not sent yet
+                continue
             self._reused += connection.exchanges > 0
             connection.lend(receiver)
-        elif self._has_room() or self._idle:
+            return
+        if self._has_room() or self._idle:
             if not self._has_room():
                 self._give_up(self._idle[0])
             # The dialer has a time limit of its own, and tells.
-            self._waiting[receiver] = (float("inf"), fresh)
+            self._waiting[receiver] = (_NO_LINE, fresh)
             self._connect()
-        elif len(self._waiting) - self._connecting < self._options.waiting:
+        elif self._line.takes(len(self._waiting) - self._connecting, self._now()):
             # Those whose connection is being made stand in no line.
             self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
@@ -93,9 +101,11 @@ class NativeTransport:
 
     def _next_waiting(self, is_fresh: bool) -> IAttemptReceiver | None:
         """The first in the line whom a connection suits; `is_fresh` says that it was never used."""
-        for receiver, (_, wants_fresh) in self._waiting.items():
+        for receiver, (until, wants_fresh) in self._waiting.items():
             if is_fresh or not wants_fresh:
                 del self._waiting[receiver]
+                if until is not _NO_LINE:
+                    self._line.served(self._now())
                 return receiver
         return None
 
@@ -126,6 +136,9 @@ class NativeTransport:
         self._connect_for_line()
 
     def _offer(self, connection: NativeConnection) -> None:
+        if connection.doubtful and connection.has_unread:
+            connection.discard()
+            return
         receiver = self._next_waiting(not connection.exchanges) if self._waiting else None
         if receiver is not None:
             self._reused += connection.exchanges > 0
@@ -149,6 +162,8 @@ class NativeTransport:
         too_old = now - self._options.idle
         for connection in [one for one in self._idle if one.idle_since <= too_old]:
             self._give_up(connection)
+        for connection in self._idle:
+            connection.doubtful = True
         for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
             # What the one before did may have helped this one.
             if self._waiting.pop(receiver, None) is not None:

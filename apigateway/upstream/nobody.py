@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
+from apigateway.errors import CLIENT_GONE, GatewayError
 from apigateway.interfaces import Fields, IDownstream
 
 
@@ -46,3 +47,6 @@ class Nobody:
 
 
 NOBODY = Nobody()
+
+GONE = GatewayError(CLIENT_GONE)
+"""Why work is given up where nobody is left to have it."""

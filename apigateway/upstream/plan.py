@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from twisted.logger import Logger
+
+from apigateway.errors import INTERNAL_ERROR, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
+from apigateway.http.fields import REWRITTEN
 from apigateway.http.heads import RequestHead, ResponseHead
 from apigateway.http.lines import join_lines
 from apigateway.http.paths import without_prefix
 from apigateway.interfaces import Fields
 
 VIA = b"1.1 apigateway"
+
+_log = Logger(namespace="apigateway.upstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +78,33 @@ class ForwardPlan:
     def answer(
         self, exchange: Exchange, status: int, reason: bytes, lines: bytes, length: int | None, now: float
     ) -> tuple[int, bytes, bytes, int | None]:
-        """The head of an answer as the client gets it: changed by the policies, with what the gateway has to say."""
+        """The head of an answer as the client gets it: changed by the policies, with what the gateway has to say.
+
+        Raises `GatewayError` where a policy fails, or refuses the answer.
+        """
         lines = with_date(lines, now)
-        if self.on_response:
-            head = ResponseHead(status, reason, lines, length)
-            for change in self.on_response:
-                change(exchange, head)
-            status, reason, lines, length = head.status, head.reason, head.lines, head.length
-        via = _VIA_LINE if self.via else b""
-        more = join_lines(exchange.extra) if exchange.extra else b""
-        return status, reason, b"%b%bX-Request-Id: %b\r\n%b" % (lines, more, exchange.request_id, via), length
+        try:
+            if self.on_response:
+                head = ResponseHead(status, reason, lines, length)
+                for change in self.on_response:
+                    change(exchange, head)
+                status, reason, lines, length = head.status, head.reason, head.lines, head.length
+            via = _VIA_LINE if self.via else b""
+            more = join_lines(exchange.extra) if exchange.extra else b""
+            return status, reason, b"%b%bX-Request-Id: %b\r\n%b" % (lines, more, exchange.request_id, via), length
+        except GatewayError:
+            raise
+        except Exception:
+            raise unforeseen(exchange, "the answer can't be passed on") from None
+
+
+def unforeseen(exchange: Exchange, what: str) -> GatewayError:
+    """What a bug becomes: a line in the log with its traceback, and an answer that tells nothing of it."""
+    _log.failure(
+        "exchange {request_id} failed: {what}",
+        what=what, request_id=exchange.request_id.decode("latin-1"), route=exchange.route,
+    )  # fmt: skip
+    return GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more.")
 
 
 _VIA_LINE = b"Via: %b\r\n" % VIA
@@ -99,10 +122,11 @@ def _add_from_trusted_peer(fields: Fields, exchange: Exchange, peer: bytes) -> N
     fields += [
         (name, value)
         for name, value in special.items()
-        if name == b"x-real-ip" or (name.startswith(b"x-forwarded-") and name not in _WRITTEN)
+        if name in _KEPT or (name.startswith(b"x-forwarded-") and name not in _WRITTEN)
     ]
 
 
+_KEPT = REWRITTEN | {b"x-real-ip"}
 _WRITTEN = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 
 

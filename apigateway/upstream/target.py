@@ -40,6 +40,16 @@ class Target:
             else:
                 self.breaker.cancelled(permit, now)
 
+    def answered(self, permit: int, status: int, now: float) -> int:
+        """The head of an answer is there; what is left of the permit: 0 where the breaker has its verdict already."""
+        if status >= 500:
+            self.failed(permit, now, f"status {status}")
+            return 0
+        if permit and self.breaker is not None and self.breaker.state != "closed":
+            self.breaker.success(permit, now)
+            return 0
+        return permit
+
     def failed(self, permit: int, now: float, reason: str) -> None:
         """An attempt failed by the target's fault; `permit` is its breaker's, 0 where that has been given back."""
         self.failures += 1

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -21,6 +21,7 @@ from apigateway.errors import BAD_REQUEST, CONNECTION_LOST, GatewayError
 from apigateway.http.lines import split_lines
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver
+from apigateway.sockets.unsent import waiting
 from apigateway.upstream.treq_connection import TreqConnection
 from apigateway.upstream.treq_errors import exchange_error
 from apigateway.upstream.treq_request import StreamedBody, VerbatimAgent
@@ -85,14 +86,29 @@ class TreqAttempt:
         if length:
             self._request_sent = False
             self._request_body = StreamedBody(length, self._writable)
-        connection.expect_answer()
+        connection.expect_answer(method == b"HEAD")
         agent = VerbatimAgent(self._reactor, connection.inner, method, target, split_lines(lines), self._request_body)
         self._starting = True
         answer = maybeDeferred(
             HTTPClient(agent).request, "GET", _NO_URL, allow_redirects=False, unbuffered=True, reactor=self._reactor
         )
+        if length:
+            self._hear_early(connection.inner)
         answer.addCallback(self._answered).addErrback(self._failed)
         self._starting = False
+
+    def _hear_early(self, inner: Any) -> None:
+        """Learn of an answer as soon as its head is there; Twisted reports it when the request has been sent.
+
+        A service may need its answer to be read before it takes more of the request, so that waiting would never end.
+        """
+        head_read: Deferred[Any] | None = getattr(inner, "_responseDeferred", None)
+        if head_read is not None:
+            head_read.addCallback(self._answered_early)
+
+    def _answered_early(self, response: Any) -> Any:
+        self._answered(response)
+        return response
 
     def body(self, data: bytes) -> None:
         """See `IAttempt.body`."""
@@ -104,8 +120,6 @@ class TreqAttempt:
         if self._request_body is not None:
             self._request_sent = True
             self._request_body.finish()
-            # An answer that came before is told only now, and no segment follows that would flush it.
-            self.segment_over()
 
     def flush(self) -> None:
         """See `IAttempt.flush`. The reactor's transports gather what is written in one turn."""
@@ -152,7 +166,7 @@ class TreqAttempt:
     # treq and Twisted tell of the answer.
 
     def _answered(self, response: Any) -> None:
-        if self._receiver is None or self._head is None:
+        if self._receiver is None or self._head is None or self._response is not None:
             return
         self._receiver.head(*self._head)
         self._response = response
@@ -175,7 +189,9 @@ class TreqAttempt:
         if not whole:
             self._failed(reason)
             return
-        receiver = self._end(cut=not self._request_sent)
+        # What the target has not taken by now it may never take.
+        is_sent = self._request_body is None or (self._request_sent and not waiting(self._connection.transport))
+        receiver = self._end(cut=not is_sent)
         if receiver is not None:
             receiver.end([])
             receiver.flush()

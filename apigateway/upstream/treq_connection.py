@@ -1,8 +1,8 @@
-"""One connection of the treq transport: Twisted's client protocol, and before it a reader of answer heads.
+"""One connection of the treq transport: Twisted's client protocol, and before it a reader of answers.
 
-Twisted has no limit on answer heads, waits for ever after a 101, drops interim answers and the spelling of fields, and
-keeps connections that the service asked to close. So the head is read a second time, by the same reader and rules as on
-native connections, before Twisted sees it. Knows no pool and no receiver.
+Twisted has no limit on answer heads, waits for ever after a 101, drops interim answers and the spelling of fields,
+takes anything for trailers, and keeps connections that the service asked to close. So all is read a second time, by
+the same reader and rules as on native connections, before Twisted sees it. Knows no pool and no receiver.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apigateway.interfaces import Fields
 
 
 class HeadWatcher(Shape):
-    """Whom a connection tells of the answer's head. `heard` turns True with the first byte of it."""
+    """Whom a connection tells of the answer. `heard` turns True with the first byte of it."""
 
     heard: bool
 
@@ -61,23 +61,28 @@ class TreqConnection(Protocol):
         self.ready: Deferred[Any] = Deferred(self._give_up)
         self._secure = secure
         self._gone = gone
-        self._reader: ResponseReader | None = None
+        self._reader = ResponseReader()
+        self._begun = self._head_told = False
         self.is_lost = False
 
     def __repr__(self) -> str:
         state = "lost" if self.is_lost else "busy" if self.watcher else "idle"
         return f"<TreqConnection {state} exchanges={self.exchanges}>"
 
+    @property
+    def is_leaving(self) -> bool:
+        """Closing at rest. Over TLS that may take for ever, if the service never agrees."""
+        return self.watcher is None and bool(getattr(self.transport, "disconnecting", False))
+
     def lend(self, watcher: HeadWatcher) -> None:
         """Begin an exchange."""
         self.exchanges += 1
         self.watcher = watcher
 
-    def expect_answer(self) -> None:
-        """A request is sent now: read the head of its answer."""
-        self._reader = ResponseReader()
-        # As to HEAD: the body is Twisted's concern, whatever the method.
-        self._reader.expect(is_head=True)
+    def expect_answer(self, is_head: bool) -> None:
+        """A request is sent now: read its answer."""
+        self._reader.expect(is_head)
+        self._begun = self._head_told = False
 
     def drop(self) -> None:
         """Cut the connection. Twisted's pool learns it at once, and not when the reactor gets round to it."""
@@ -106,13 +111,16 @@ class TreqConnection(Protocol):
             self.ready.callback(self.inner)
 
     def dataReceived(self, data: bytes) -> None:
-        """Read the head first, then let Twisted read."""
+        """Read first, then let Twisted read."""
         watcher = self.watcher
         if self.inner.state == "QUIESCENT" or watcher is None:
             self.drop()
             return
+        if not self._begun:
+            data = data.lstrip(b"\r\n")  # Twisted takes no empty line before an answer, as others do
+            self._begun = bool(data)
         watcher.heard = True
-        if self._reader is not None and not self._read_head(self._reader, watcher, data):
+        if not self._read(self._reader, watcher, data):
             return
         self.inner.dataReceived(data)
         if self.inner.state == "TRANSMITTING" and getattr(self.transport, "disconnecting", False):
@@ -124,9 +132,12 @@ class TreqConnection(Protocol):
             self.drop()
         watcher.segment_over()
 
-    def _read_head(self, reader: ResponseReader, watcher: HeadWatcher, data: bytes) -> bool:
+    def _read(self, reader: ResponseReader, watcher: HeadWatcher, data: bytes) -> bool:
         """True where Twisted may read on."""
+        if self._head_told and reader.passes(data):
+            return True
         reader.feed(data)
+        reader.chunks = []
         interim, reader.interim = reader.interim, []
         for status, fields in interim:
             watcher.interim_read(status, fields)
@@ -135,9 +146,11 @@ class TreqConnection(Protocol):
             self.drop()
             return False
         if reader.status:
-            self._reader = None
-            self.keep = self.keep and reader.keep_alive
-            watcher.head_read(reader)
+            # Before Twisted learns of the end, and gives the connection to the next.
+            self.keep = self.keep and reader.keep_alive and not reader.excess
+            if not self._head_told:
+                self._head_told = True
+                watcher.head_read(reader)
         return not self.is_lost
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008  # as the base has it

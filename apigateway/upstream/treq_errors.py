@@ -18,9 +18,11 @@ from apigateway.errors import (
     CONNECTION_LOST,
     INTERNAL_ERROR,
     NAME_NOT_RESOLVED,
+    NO_DESCRIPTORS,
     Cause,
     GatewayError,
 )
+from apigateway.upstream.dial import OURS
 
 _log = Logger()
 
@@ -47,8 +49,12 @@ _LOST = (error.ConnectionClosed, TLSError)
 
 def connect_error(failure: Failure) -> GatewayError:
     """Why there is no connection."""
+    if isinstance(failure.value, GatewayError):
+        return failure.value
     if failure.check(TLSError):
         return GatewayError(CONNECT_FAILED, f"The TLS handshake failed: {_reason_of(failure)}.")
+    if getattr(failure.value, "osError", None) in OURS:
+        return GatewayError(NO_DESCRIPTORS, "No connection to the service can be opened now.", retry_after_s=1)
     for kinds, cause, detail in _CONNECTING:
         if failure.check(*kinds):
             return GatewayError(cause, detail)

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,10 +18,14 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from apigateway.interfaces import IAttemptReceiver, ITransport
+from apigateway.upstream.dial import Resolve
+from apigateway.upstream.endpoint import endpoint_for
+from apigateway.upstream.line import Line
 from apigateway.upstream.pool import PoolOptions, exhausted
 from apigateway.upstream.treq_attempt import TreqAttempt
 from apigateway.upstream.treq_connection import TreqConnection, TreqConnectionFactory
 from apigateway.upstream.treq_errors import connect_error
+from apigateway.upstream.unread import has_unread
 
 _log = Logger()
 
@@ -52,25 +53,13 @@ class _WatchedEndpoint:
         return connecting.addTimeout(self._timeout_s, self._reactor)
 
 
-def _endpoint(reactor: Any, url: str, timeout_s: float, policy: IPolicyForHTTPS) -> tuple[IStreamClientEndpoint, bool]:
-    """An endpoint for the URL's address, and whether it is a secure one. Only names are resolved."""
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    host = parts.hostname or ""
-    port = parts.port or (443 if secure else 80)
-    kind = TCP4ClientEndpoint if isIPAddress(host) else TCP6ClientEndpoint if isIPv6Address(host) else HostnameEndpoint
-    endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout_s)
-    if secure:
-        endpoint = wrapClientTLS(policy.creatorForNetloc(host.encode("idna"), port), endpoint, reactor)
-    return endpoint, secure
-
-
 @implementer(ITransport)
 class TreqTransport:
     """The exchanges with one target, at `url`. `now` reads the monotonic clock.
 
     At most `options.connections` run at once and `options.waiting` wait, each for `wait_s` seconds at most;
-    `options.idle` is how long the pool keeps a connection that nobody uses.
+    `options.idle` is how long the pool keeps a connection that nobody uses. `resolve` finds the addresses of a
+    name; the reactor does unless it is given.
     """
 
     def __init__(
@@ -82,12 +71,15 @@ class TreqTransport:
         now: Callable[[], float],
         wait_s: float,
         policy: IPolicyForHTTPS | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self._reactor = reactor
         self._options = options
         self._now = now
         self._wait_s = wait_s
-        endpoint, secure = _endpoint(reactor, url, connect_timeout_s, policy or BrowserLikePolicyForHTTPS())
+        policy = policy or BrowserLikePolicyForHTTPS()
+        endpoint, secure = endpoint_for(reactor, url, connect_timeout_s, policy, resolve, now)
+        self._secure = secure
         self._endpoint = _WatchedEndpoint(reactor, endpoint, secure, connect_timeout_s, self)
         self._pool: Any = HTTPConnectionPool(reactor)
         self._pool.retryAutomatically = False
@@ -96,6 +88,7 @@ class TreqTransport:
         self._connections: dict[Any, TreqConnection] = {}
         self._leasing: dict[IAttemptReceiver, Deferred[Any]] = {}
         self._waiting: dict[IAttemptReceiver, tuple[float, bool]] = {}
+        self._line = Line(options.waiting, wait_s)
         self._running = self._opened = self._leased = 0
         self._closed = self._serving = False
 
@@ -107,7 +100,7 @@ class TreqTransport:
         """See `ITransport.lease`."""
         if self._running < self._options.connections:
             self._begin(receiver, fresh)
-        elif len(self._waiting) < self._options.waiting:
+        elif self._line.takes(len(self._waiting), self._now()):
             self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
             receiver.failed(exhausted(self._options))
@@ -131,6 +124,13 @@ class TreqTransport:
         del self._leasing[receiver]
         self._leased += 1
         connection = self._connections[inner]
+        if connection.exchanges and has_unread(connection.transport):
+            # What is there is no answer to a request that was not sent yet. Others may be no better.
+            self._leased -= 1
+            self._running -= 1
+            connection.drop()
+            self._begin(receiver, fresh=True)
+            return
         connection.keep = connection.keep and not fresh
         receiver.leased(TreqAttempt(self._reactor, connection, receiver, self._attempt_over))
 
@@ -156,6 +156,7 @@ class TreqTransport:
             while self._waiting and self._running < self._options.connections:
                 receiver = next(iter(self._waiting))
                 _, fresh = self._waiting.pop(receiver)
+                self._line.served(self._now())
                 self._begin(receiver, fresh)
         finally:
             self._serving = False
@@ -179,6 +180,9 @@ class TreqTransport:
             # What the one before did may have helped this one.
             if self._waiting.pop(receiver, None) is not None:
                 receiver.failed(exhausted(self._options))
+        if self._secure:
+            for connection in [one for one in self._connections.values() if one.is_leaving]:
+                connection.drop()
 
     def close(self) -> None:
         """See `ITransport.close`."""

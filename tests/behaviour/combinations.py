@@ -44,10 +44,8 @@ CANNOT: dict[str, tuple[str, ...]] = {
     # Twisted's pool takes the oldest idle connection, and reads no header line above 16 KiB.
     "newest idle connection first": (TREQ,),
     "long answer fields": (TREQ,),
-    # It reports an answer when the request has been sent.
-    "both bodies at once": (STOCK, TREQ),
-    # It forgets what came in one segment with the end of an answer, and goes on.
-    "an end after too much": (TREQ,),
+    # It hands a request on when all of its body is there.
+    "both bodies at once": (STOCK,),
 }
 """What cannot be done → by which ends."""
 

@@ -6,7 +6,7 @@ The clock runs with real time; `advance` lets what the gateway measures by it (d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -20,6 +20,7 @@ from apigateway import gateway as gateway_module
 from apigateway.config.model import Configuration, Stop
 from apigateway.config.read import parse_text
 from apigateway.gateway import Gateway
+from apigateway.interfaces import IExchangeObserver, IPolicyPlugin
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.wire import Message
@@ -39,7 +40,8 @@ class Stage:
 
     A service whose `targets` are not given, or given as bare names, has scripted services there, in `services`. Unless
     they say otherwise there is one service, `one` at `/api`, without health checks, rate limits and access log. `top`
-    are further parts of the file. `mounts` are stock Resources beside the services, by path.
+    are further parts of the file. `mounts` are stock Resources beside the services, by path, `policies` and `observers`
+    as the gateway's.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Stage:
         via: Combination,
         services: Mapping[str, Options] | None = None,
         mounts: dict[bytes, Resource] | None = None,
+        policies: Sequence[IPolicyPlugin] = (),
+        observers: Sequence[IExchangeObserver] = (),
         **top: Any,
     ) -> None:
         test.addCleanup(self._close)
@@ -59,7 +63,7 @@ class Stage:
         self._listeners: dict[str, Any] = {}
         self.services: dict[str, ScriptedService] = {}
         self.configuration = self._configuration(services or {"one": {"prefix": "/api"}}, top)
-        self.gateway = Gateway(self.configuration, reactor, self.now, mounts)
+        self.gateway = Gateway(self.configuration, reactor, self.now, mounts, observers, policies=policies)
         self.gateway.privilegedStartService()
         self.gateway.startService()
         self.port = self._entrance()
@@ -165,7 +169,9 @@ class Stage:
             if connection.lost is None and connection.transport is not None:
                 connection.transport.abortConnection()  # type: ignore[union-attr]  # a real socket's has it
         if self.gateway.running:
-            await self.stop()
+            stopping = self.gateway.stopService()
+            self.gateway.hurry()
+            await stopping
         for name in list(self._listeners):
             await self.close_service(name)
         await until(lambda: all(one.lost is not None for one in self._connections), "the end of the callers")

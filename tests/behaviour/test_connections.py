@@ -100,14 +100,15 @@ class KeepAliveTests(TestCase):
         self.assertTrue((await stage.request()).raw_head.startswith(b"GET /api HTTP/1.1\r\n"))
 
     @needs("limits on connections")
-    async def test_above_the_bound_new_connections_are_cut(self, via: Combination) -> None:
+    async def test_above_the_bound_one_at_rest_makes_room_for_a_new_one(self, via: Combination) -> None:
         stage = Stage(self, via, limits={"connections": 2})
         first, second = await stage.call(), await stage.call()
         await first.get("/api")
         await second.get("/api")
-        third = await stage.call()
-        await third.closed()
-        self.assertEqual((await first.get("/api")).status, 200)
+        self.assertEqual((await stage.get("/api")).status, 200)
+        await first.closed()
+        self.assertFalse(first.was_reset)
+        self.assertEqual((await second.get("/api")).status, 200)
 
     @lacks("limits on connections")
     async def test_a_stock_site_takes_any_number_of_connections(self, via: Combination) -> None:
@@ -176,7 +177,16 @@ class MethodTests(TestCase):
         self.assertEqual((answer.get(b"content-length"), answer.get(b"x-kind")), (b"11", b"page"))
         self.assertEqual(answer.body, b"")
         self.assertEqual((await caller.get("/api")).body, b"not for you")
-        self.assertEqual(len(stage.one.connections), 1)
+
+    async def test_after_head_of_something_the_connection_to_the_service_is_not_used_again(
+        self, via: Combination
+    ) -> None:
+        """A service that announced a body may send it late, and it must answer nobody."""
+        stage = Stage(self, via)
+        for body, connections in ((b"", 1), (b"", 1), (b"page", 1), (b"", 2), (b"page", 2), (b"", 3)):
+            stage.one.answers(200, body)
+            self.assertEqual((await stage.ask("HEAD", "/api")).status, 200)
+            self.assertEqual(len(stage.one.connections), connections)
 
     async def test_head_of_a_chunked_answer_is_no_trouble(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -292,7 +302,7 @@ class FramingTests(TestCase):
 
     async def test_answers_without_bodies_leave_both_connections_fit(self, via: Combination) -> None:
         stage = Stage(self, via)
-        stage.one.script(ReadAll(), Respond(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 10\r\n\r\n'))
+        stage.one.script(ReadAll(), Respond(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n'))
         stage.one.script(ReadAll(), Respond(b"HTTP/1.1 204 No Content\r\n\r\n"))
         stage.one.script(ReadAll(), Answer(200, b"body"))
         caller = await stage.call()

@@ -82,21 +82,12 @@ class ReuseTests(TestCase):
 
     TOO_MUCH = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
-    @needs("an end after too much")
     async def test_a_connection_that_said_too_much_is_not_used_again(self, via: Combination) -> None:
         stage = Stage(self, via)
         stage.one.does(ReadAll(), Respond(self.TOO_MUCH))
         for _ in range(3):
             self.assertEqual((await stage.get("/api")).body, b"x")
         self.assertEqual(len(stage.one.connections), 3)
-
-    @lacks("an end after too much")
-    async def test_what_was_too_much_never_becomes_the_next_answer(self, via: Combination) -> None:
-        stage = Stage(self, via)
-        stage.one.does(ReadAll(), Respond(self.TOO_MUCH))
-        for _ in range(3):
-            self.assertEqual((await stage.get("/api")).body, b"x")
-        self.assertEqual(len(stage.one.connections), 1)
 
 
 @over_all_combinations

@@ -46,6 +46,12 @@ class RouteConflictTests(SynchronousTestCase):
         first, second = "{path: /x, match_headers: {A: 1, B: 2}}", "{path: /x, match_headers: {b: 2, a: 1}}"
         self.assertEqual(len(messages(routes(first, second))), 1)
 
+    def test_many_that_are_alike_are_told_of_once_each(self) -> None:
+        services = "".join(f"  s{number}: {{prefix: /x, targets: [http://x]}}\n" for number in range(3000))
+        told = messages("services:\n" + services)
+        self.assertEqual(len(told), 2999)
+        self.assertTrue(all("like services.s0.prefix in line 2" in one for one in told[:10]), told[:10])
+
     def test_a_route_that_is_wrong_itself_matches_nothing(self) -> None:
         self.assertEqual(len(messages(routes("{path: /}", "{path: x}", "{methods: [GET]}"))), 2)
 
@@ -66,10 +72,27 @@ class FallbackConflictTests(SynchronousTestCase):
     def test_may_form_a_chain(self) -> None:
         self.assertEqual(self.conflicts(a="{service: b}", b="{service: c}", c="false"), [])
 
+    def test_a_long_chain_and_a_large_circle_are_followed_once(self) -> None:
+        chain = {f"s{number}": f"{{service: s{number + 1}}}" for number in range(3000)}
+        self.assertEqual(self.conflicts(**chain, s3000="false"), [])
+        (told,) = self.conflicts(**chain, s3000="{service: s1000}")
+        self.assertIn("circle: s1000 → s1001 → ", told)
+        self.assertTrue(told.endswith(" → s3000 → s1000"))
+
+    def test_a_hint_compares_with_some_services_only(self) -> None:
+        wrong = {f"s{number}": "{service: unknown}" for number in range(1000)}
+        told = self.conflicts(**wrong)
+        self.assertEqual(len(told), 1000)
+        self.assertTrue(told[0].endswith("s98, s99 and more"), told[0])
+
+    def test_two_circles_are_both_told_each_from_its_first(self) -> None:
+        told = self.conflicts(x="{service: c}", b="{service: c}", c="{service: b}", d="{service: e}", e="{service: d}")
+        self.assertEqual([one.rpartition(": ")[2] for one in told], ["b → c → b", "d → e → d"])
+
     def test_must_lead_to_a_service_that_is_there(self) -> None:
         self.assertEqual(
             self.conflicts(orders="{service: a}", a="{service: order}"),
-            ["services.a.fallback: there is no service 'order'; did you mean `orders`?"],
+            ["services.a.fallback: there is no service of this name; did you mean `orders`?"],
         )
 
     def test_to_a_service_that_is_wrong_itself_is_told_only_there(self) -> None:

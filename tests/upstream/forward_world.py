@@ -201,7 +201,16 @@ class CountingBreaker:
 class World:
     """A service of some targets on a clock of its own. `ended` are the exchanges that are over."""
 
-    def __init__(self, targets=1, retries=1, finish_abandoned=False, breaker=CountingBreaker, **transport):
+    def __init__(
+        self,
+        targets=1,
+        retries=1,
+        finish_abandoned=False,
+        breaker=CountingBreaker,
+        max_in_flight=1024,
+        bulkhead=None,
+        **transport,
+    ):
         self.clock = Clock()
         self.ended = []
         self.transports = [ScriptedTransport(**transport) for _ in range(targets)]
@@ -211,7 +220,10 @@ class World:
             for number, (way, stop) in enumerate(zip(self.transports, self.breakers, strict=True))
         )
         self.budget = RetryBudget()
-        self.service = Service("shop", self.targets, LIMITS, self.budget, retries, self.clock.seconds, finish_abandoned)
+        self.service = Service(
+            "shop", self.targets, LIMITS, self.budget, retries, self.clock.seconds,
+            finish_abandoned, max_in_flight, bulkhead,
+        )  # fmt: skip
         self.plan = ForwardPlan(via=False)
 
     @property

@@ -76,6 +76,7 @@ class Life:
             receiver.attempt.cancel()
         elif operation == "sweep":
             bench.sweep(number)
+            bench.tell_losses()
             self.case.assertFalse([one for one in self.idle() if one.idle_since <= bench.now - 5.0])
         elif operation == "at once":
             bench.at_once = pick((None, True, False))

@@ -22,7 +22,7 @@ class BreakerCase(SynchronousTestCase):
         self.breaker = self.make(Options())
 
     def make(self, options: Options) -> CircuitBreaker:
-        return CircuitBreaker(options, lambda *change: self.changes.append(change))
+        return CircuitBreaker(options, lambda *change: self.changes.append(change), probe_s=40.0)
 
     def go_wrong(self, times: int, now: float = 0.0) -> None:
         for _ in range(times):
@@ -89,8 +89,23 @@ class RecoveryTests(BreakerCase):
 
     def test_no_second_probe_goes_while_the_first_is_under_way(self) -> None:
         self.breaker.allows(30.0)
-        self.assertFalse(self.breaker.allows(300.0))
-        self.assertGreater(self.breaker.retry_after(300.0), 0.0)
+        self.assertFalse(self.breaker.allows(69.9))
+        self.assertGreater(self.breaker.retry_after(69.9), 0.0)
+
+    def test_a_probe_that_takes_longer_than_it_may_is_not_waited_for(self) -> None:
+        old = self.breaker.allows(30.0)
+        self.assertEqual(self.breaker.retry_after(70.0), 0.0)
+        new = self.breaker.allows(70.0)
+        self.assertTrue(new)
+        self.assertFalse(self.breaker.allows(70.1))
+        self.breaker.failure(old, 71.0, "response-timeout")
+        self.shows("half-open failures=5 probing")
+        self.breaker.success(new, 71.0)
+        self.shows("closed failures=0")
+
+    def test_waiting_is_told_no_longer_than_a_probe_may_take(self) -> None:
+        self.breaker.allows(30.0)
+        self.assertEqual(self.breaker.retry_after(69.5), 0.5)
 
     def test_an_answered_probe_closes_it(self) -> None:
         self.answer(30.0)
@@ -221,11 +236,12 @@ class FailureRatioTests(BreakerCase):
 class AnyOrder(RuleBasedStateMachine):
     """Any order of attempts, outcomes and time against a plain account of what must be true."""
 
-    FAILURES, RECOVERY = 3, 10.0
+    FAILURES, RECOVERY, PROBE = 3, 10.0, 12.0
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = CircuitBreaker(Options(failures=self.FAILURES, recovery=self.RECOVERY), lambda *change: None)
+        options = Options(failures=self.FAILURES, recovery=self.RECOVERY)
+        self.breaker = CircuitBreaker(options, lambda *change: None, self.PROBE)
         self.now = 0.0
         self.state = CLOSED
         self.in_a_row = 0
@@ -236,7 +252,8 @@ class AnyOrder(RuleBasedStateMachine):
     def may_start(self) -> bool:
         if self.state == OPEN:
             return self.now >= self.until
-        return self.state == CLOSED or not any(is_probe for _, era, is_probe in self.under_way if era == self.era)
+        is_probing = any(is_probe for _, era, is_probe in self.under_way if era == self.era)
+        return self.state == CLOSED or not is_probing or self.now >= self.until
 
     def enter(self, state: str) -> None:
         self.state = state
@@ -261,8 +278,10 @@ class AnyOrder(RuleBasedStateMachine):
         permit = self.breaker.allows(self.now)
         assert bool(permit) == expected
         if permit:
-            if self.state == OPEN:
+            if self.state != CLOSED:
+                # A probe that took too long is one of an older time, like all that began before.
                 self.enter(HALF_OPEN)
+                self.until = self.now + self.PROBE
             self.under_way.append((permit, self.era, self.state == HALF_OPEN))
 
     @precondition(lambda self: self.under_way)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from errno import EADDRNOTAVAIL, EHOSTUNREACH, EMFILE, ENFILE
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectionRefusedError, NoRouteError, TimeoutError
+from twisted.internet.error import ConnectBindError, ConnectError, ConnectionRefusedError, NoRouteError, TimeoutError
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.errors import NAME_NOT_RESOLVED, GatewayError
+from apigateway.errors import NAME_NOT_RESOLVED, GatewayError, Side
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.upstream.dial import Dialer
@@ -56,6 +58,20 @@ class Dialing:
     def told(self):
         """What was told of failures."""
         return [(error.cause.code, error.detail) for error in self.errors]
+
+
+class OwnFaultTests(SynchronousTestCase):
+    def test_without_a_descriptor_or_a_port_of_our_own_it_is_not_the_targets_failure(self):
+        for number in (EMFILE, ENFILE, EADDRNOTAVAIL):
+            for error in (ConnectBindError(number, "no"), ConnectError(number, "no")):
+                dialing = Dialing().dial().fails(error)
+                self.assertEqual(dialing.told[0][0], "no-descriptors")
+                self.assertIs(dialing.errors[0].cause.side, Side.GATEWAY)
+                self.assertEqual(dialing.errors[0].retry_after_s, 1)
+
+    def test_what_else_goes_wrong_is(self):
+        dialing = Dialing().dial().fails(ConnectError(EHOSTUNREACH, "no"))
+        self.assertEqual(dialing.told[0][0], "connect-failed")
 
 
 class AddressesTests(SynchronousTestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -12,8 +13,11 @@ from apigateway.errors import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
     CONNECTION_LOST,
+    FORBIDDEN,
+    INTERNAL_ERROR,
     NAME_NOT_RESOLVED,
     POOL_EXHAUSTED,
+    GatewayError,
 )
 from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import IAttemptReceiver, IUpstream
@@ -408,6 +412,108 @@ class FailureTests(SynchronousTestCase):
     def test_what_is_no_gateway_error_is_a_mistake_of_ours_and_not_hidden(self):
         self.world.forward()
         self.assertRaises(ValueError, self.world.attempt.receiver.failed, ValueError())
+
+
+def divide(exchange, head):
+    """A policy with a mistake in it."""
+    raise ZeroDivisionError
+
+
+def refuse(exchange, head):
+    """A policy that does not let an answer out."""
+    raise GatewayError(FORBIDDEN, "Not this one.")
+
+
+def leave_garbage(exchange, head):
+    """A policy that puts something into a head that can't be written."""
+    head.fields = [("text", None)]
+
+
+class PolicyFailureTests(SynchronousTestCase):
+    """A policy fails when the answer is there, or leaves a head that can't be sent."""
+
+    def setUp(self):
+        self.world = World()
+
+    def assert_nothing_is_left(self):
+        self.assertEqual((self.world.service.in_flight, self.world.service.everyone), (0, set()))
+        self.assertEqual(self.world.targets[0].in_flight, 0)
+        self.assertNotIn(None, self.world.breaker.told)
+
+    def assert_failed(self, client):
+        self.assertEqual((client.status, client.is_finished), (500, True))
+        self.assertIn(b'"cause": "internal-error"', client.body)
+        self.assertIs(self.world.ended[-1].cause, INTERNAL_ERROR)
+        self.assert_nothing_is_left()
+
+    def test_an_answer_in_pieces_becomes_500_and_its_connection_is_cut(self):
+        for policy, error in ((divide, ZeroDivisionError), (leave_garbage, TypeError)):
+            self.world.plan = ForwardPlan(on_response=(policy,))
+            for status in (200, 503):
+                client = self.world.forward()
+                self.world.attempt.begins(status, length=10)
+                self.assertTrue(self.world.attempt.is_cancelled)
+                self.assert_failed(client)
+                self.assertEqual(len(self.flushLoggedErrors(error)), 1)
+        self.assertEqual(self.world.targets[0].failures, 2, "the target's own, with 503")
+
+    def test_a_whole_answer_becomes_500_and_its_connection_is_kept(self):
+        self.world.plan = ForwardPlan(on_response=(divide,))
+        client = self.world.forward()
+        self.world.attempt.receiver.whole(200, b"Fine", b"", b"a cup")
+        self.assertFalse(self.world.attempt.is_cancelled)
+        self.assert_failed(client)
+        self.assertEqual(self.world.breaker.told, ["success"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_the_log_tells_which_exchange_it_was(self):
+        events = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.world.plan = ForwardPlan(on_response=(divide,))
+        exchange = self.world.exchange()
+        exchange.request_id, exchange.route = b"5f1d", "/shop"
+        self.world.service.forward(exchange, self.world.plan)
+        self.world.attempt.answers()
+        (event,) = [event for event in events if event.get("route") == "/shop"]
+        self.assertEqual((event["request_id"], event["log_failure"].type), ("5f1d", ZeroDivisionError))
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_a_policy_may_refuse_an_answer(self):
+        self.world.plan = ForwardPlan(on_response=(refuse,))
+        for answer in (self.world_answers_whole, lambda: self.world.attempt.answers(body=b"a cup")):
+            client = self.world.forward()
+            answer()
+            self.assertEqual((client.status, self.world.ended[-1].cause), (403, FORBIDDEN))
+            self.assert_nothing_is_left()
+
+    def world_answers_whole(self):
+        self.world.attempt.receiver.whole(200, b"Fine", b"", b"a cup")
+
+    def test_a_request_that_cannot_be_written_is_not_begun(self):
+        exchange = self.world.exchange()
+        client = exchange.downstream
+        exchange.head.plain = [("text", None)]
+        self.world.service.forward(exchange, self.world.plan)
+        self.assertEqual((self.world.attempt.written, self.world.attempt.is_cancelled), ([], True))
+        self.assert_failed(client)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_nor_is_one_after_a_wait_for_its_connection(self):
+        self.world.transport.lends = False
+        exchange = self.world.exchange()
+        client = exchange.downstream
+        exchange.head.plain = [("text", None)]
+        self.world.service.forward(exchange, self.world.plan)
+        self.world.transport.lend()
+        self.assert_failed(client)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_of_what_fails_unforeseen_at_the_very_beginning_nothing_is_left_either(self):
+        self.patch(self.world.transport, "lease", None)
+        self.patch(self.world.transport, "cancel", lambda receiver: None)
+        self.assertRaises(TypeError, self.world.forward)
+        self.assert_nothing_is_left()
 
 
 class BreakerTests(SynchronousTestCase):

@@ -15,7 +15,9 @@ from zope.interface.verify import verifyObject
 
 from apigateway.config.model import HealthCheck as Options
 from apigateway.interfaces import IHealthChecker
+from apigateway.testing.memory import MemoryNetwork
 from apigateway.upstream.health import Checked, HealthChecker, TargetHealth
+from apigateway.upstream.probe import treq_probe
 
 DEFAULTS = Options()
 
@@ -300,3 +302,20 @@ class VerdictTests(CheckerCase):
                 (LogLevel.info, "target-healthy", "orders", "http://a", "2 good checks in a row"),
             ],
         )
+
+
+class StoppedProbeTests(SynchronousTestCase):
+    def test_a_probe_that_is_cut_short_while_it_connects_leaves_no_trace(self) -> None:
+        network = MemoryNetwork()
+        target = Site("http://127.0.0.1:9000")
+        probe = treq_probe(network.reactor)
+        checker = HealthChecker(
+            "shop", [target], DEFAULTS, network.reactor, network.now, probe, Random(1), lambda *change: None
+        )
+        checker.start()
+        network.reactor.advance(DEFAULTS.interval)
+        self.assertEqual(len(network.connecting), 1)
+        checker.stop()
+        network.advance(60)
+        self.assertEqual((network.connecting, repr(target.health)), ([], "unchecked"))
+        self.assertEqual(self.flushLoggedErrors(), [])

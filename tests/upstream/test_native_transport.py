@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -152,6 +154,19 @@ class LineTests(SynchronousTestCase):
         self.assertEqual((first.cause, second.cause), ("pool-exhausted", None))
         busy.attempt.dataReceived(OK)
         self.assertIsNotNone(second.attempt)
+
+    def test_a_line_that_stands_takes_only_those_who_can_be_served_in_time(self):
+        bench, busy = self.full(waiting=100)
+        connection = busy.attempt
+        receivers = [bench.lease() for _ in range(20)]
+        for _ in range(3):
+            bench.sweep(0.9)
+            connection.dataReceived(OK)
+            receivers.append(bench.lease())
+        # The first twenty are gone, three were served in the last two seconds.
+        last = [bench.lease() for _ in range(3)]
+        self.assertEqual(bench.numbers("waiting"), (3,))
+        self.assertEqual([one.cause for one in last], [None, "pool-exhausted", "pool-exhausted"])
 
     def test_who_waits_for_a_connection_that_is_being_made_is_left_to_the_dialers_own_limit(self):
         bench = Bench()
@@ -306,6 +321,57 @@ class NetworkTests(SynchronousTestCase):
             world.transport.lease(receiver)
         world.network.pump()
         self.assertEqual([one.cause for one in receivers], ["connect-failed"] * 3)
+
+
+class UnreadTests(SynchronousTestCase):
+    """What has arrived before a request is sent is no answer to it."""
+
+    def setUp(self):
+        self.bench = Bench(connections=1, waiting=1)
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
+        self.addCleanup(self.theirs.close)
+
+    def connection(self):
+        (connection,) = self.bench.connections
+        connection.transport.getHandle = lambda: self.ours
+        return connection
+
+    def test_a_connection_on_which_something_waits_is_cut_when_its_turn_comes(self):
+        self.bench.used()
+        connection = self.connection()
+        self.bench.sweep(0.25)
+        self.theirs.send(OK)
+        receiver = self.bench.lease()
+        self.assertEqual((receiver.attempt, connection.transport.disconnected, len(self.bench.dials)), (None, True, 1))
+        self.bench.end_dial(0)
+        self.assertEqual((receiver.attempt.exchanges, self.bench.numbers("open", "reused")), (1, (1, 0)))
+
+    def test_one_on_which_nothing_waits_is_used(self):
+        self.bench.used()
+        connection = self.connection()
+        self.bench.sweep(0.25)
+        self.assertIs(self.bench.lease().attempt, connection)
+
+    def test_one_that_was_used_just_now_is_not_looked_at(self):
+        self.bench.used()
+        connection = self.connection()
+        self.theirs.send(OK)
+        self.assertIs(self.bench.lease().attempt, connection)
+
+    def test_after_a_body_nobody_in_the_line_gets_what_waits(self):
+        first = starting(b"POST", length=1)
+        self.bench.pool.lease(first)
+        self.bench.end_dial(0)
+        connection, second = self.connection(), self.bench.lease()
+        first.attempt.body(b"a")
+        first.attempt.body_end([])
+        self.theirs.send(OK)
+        connection.dataReceived(OK)
+        self.assertEqual((first.is_ended, second.attempt), (True, None))
+        self.bench.tell_losses()
+        self.bench.end_dial(0)
+        self.assertEqual(second.attempt.exchanges, 1)
 
 
 class LifeTests(SynchronousTestCase):

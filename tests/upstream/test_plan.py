@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.errors import FORBIDDEN, INTERNAL_ERROR, GatewayError
 from apigateway.http.lines import join_lines, split_lines
 from apigateway.testing.exchanges import exchange_for
 from apigateway.upstream.plan import ForwardPlan
@@ -111,6 +112,10 @@ class UntrustedPeerTests(SynchronousTestCase):
         for name in (b"x-real-ip", b"x-forwarded-port", b"x-forwarded-prefix", b"x_forwarded_for", b"forwarded"):
             self.assertEqual(values(fields, name), [])
 
+    def test_what_a_service_may_take_for_the_path_is_dropped(self):
+        for name in (b"X-Original-URL", b"x-rewrite-url", b"X_Original_URL"):
+            self.assertEqual([value for _, value in sent(ForwardPlan(), (name, b"/admin")) if value == b"/admin"], [])
+
 
 class TrustedPeerTests(SynchronousTestCase):
     def forwarded(self, *fields, **how):
@@ -123,9 +128,10 @@ class TrustedPeerTests(SynchronousTestCase):
     def test_its_word_stands(self):
         fields = self.forwarded(
             (b"X-Forwarded-Proto", b"https"), (b"X-Forwarded-Host", b"www.example"), (b"X-Real-IP", b"192.0.2.1"),
-            (b"X-Forwarded-Port", b"443"),
+            (b"X-Forwarded-Port", b"443"), (b"X-Original-URL", b"/a"),
         )  # fmt: skip
         for name, value in (
+            (b"x-original-url", b"/a"),
             (b"x-forwarded-proto", b"https"),
             (b"x-forwarded-host", b"www.example"),
             (b"x-real-ip", b"192.0.2.1"),
@@ -193,3 +199,37 @@ class ResponseHeadTests(SynchronousTestCase):
 
         status, fields = self.answered(ForwardPlan(via=False, on_response=(first, second)), [])
         self.assertEqual((status, fields[:2]), (203, [(b"A", b"1"), (b"B", b"2")]))  # there is a date before them
+
+    def test_one_of_them_may_refuse_the_answer(self):
+        def refuse(exchange, head):
+            raise GatewayError(FORBIDDEN)
+
+        with self.assertRaises(GatewayError) as caught:
+            ForwardPlan(on_response=(refuse,)).answer(exchange_for(), 200, b"OK", b"", 0, 1.0)
+        self.assertIs(caught.exception.cause, FORBIDDEN)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class FaultTests(SynchronousTestCase):
+    """A policy fails, or leaves what can't be written: the log has it, and the error tells nothing of it."""
+
+    def assert_internal(self, error, *args):
+        with self.assertRaises(GatewayError) as caught:
+            args[0](*args[1:])
+        self.assertIs(caught.exception.cause, INTERNAL_ERROR)
+        self.assertNotIn("secret", caught.exception.detail)
+        self.assertEqual(len(self.flushLoggedErrors(error)), 1)
+
+    def test_in_an_answer(self):
+        def fail(exchange, head):
+            raise ZeroDivisionError("secret")
+
+        plan = ForwardPlan(on_response=(fail,))
+        self.assert_internal(ZeroDivisionError, plan.answer, exchange_for(), 200, b"OK", b"", 0, 1.0)
+
+    def test_in_what_is_made_of_its_head(self):
+        def garble(exchange, head):
+            head.fields = ["secret"]
+
+        plan = ForwardPlan(on_response=(garble,))
+        self.assert_internal(TypeError, plan.answer, exchange_for(), 200, b"OK", b"", 0, 1.0)

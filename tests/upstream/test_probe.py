@@ -7,16 +7,22 @@ from typing import Any
 
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
-from twisted.web.client import HTTPConnectionPool
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+from apigateway.testing.memory import MemoryNetwork
+from apigateway.testing.names import NEVER
+from apigateway.testing.parts import Garbage
+from apigateway.testing.scripted_service import ScriptedService
+from apigateway.testing.steps import Answer, Close, Reset, Respond, Send, Stall, Step, Wait
 from apigateway.upstream.probe import BODY_BOUND, ProbeError, treq_probe
+from tests.upstream.test_treq_connection import certificate_for
 
 reactor: Any = global_reactor
 
@@ -88,7 +94,8 @@ class Remembering(Site):
             lost(reason)
             self.open -= 1
             if not self.open:
-                self.all_closed.callback(None)
+                all_closed, self.all_closed = self.all_closed, Deferred()
+                all_closed.callback(None)
 
         channel.connectionLost = connection_lost
         return channel
@@ -110,15 +117,13 @@ class ProbeTests(TestCase):
         self.page = Page()
         self.site = Remembering(self.page)
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
-        self.pool = HTTPConnectionPool(reactor)
         self.clock = Clock()
-        self.probe = treq_probe(reactor, self.pool, self.clock)
+        self.probe = treq_probe(reactor, self.clock)
 
     def tearDown(self) -> Any:
         return Deferred.fromCoroutine(self.close())
 
     async def close(self) -> None:
-        await self.pool.closeCachedConnections()
         await self.port.stopListening()
         if self.site.open:
             await self.site.all_closed
@@ -146,10 +151,10 @@ class ProbeTests(TestCase):
         self.assertEqual(await self.ask("/moved"), 302)
         self.assertEqual(len(self.page.requests), 1)
 
-    async def test_the_connection_is_used_again(self) -> None:
+    async def test_each_has_a_connection_of_its_own(self) -> None:
         await self.ask("/good")
         await self.ask("/good")
-        self.assertEqual(self.site.opened, 1)
+        self.assertEqual(self.site.opened, 2)
 
     async def test_cookies_are_not_kept(self) -> None:
         await self.ask("/good")
@@ -206,3 +211,83 @@ class ProbeTests(TestCase):
         await self.fails_with(self.probe(f"http://127.0.0.1:{port.getHost().port}/", 30.0), "closed")
         await factory.gone  # type: ignore[attr-defined]
         await port.stopListening()
+
+
+class BadServiceTests(SynchronousTestCase):
+    """What a service may do to a probe; on a memory network."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+        self.service = ScriptedService()
+        self.service.listen(self.network.reactor, 80)
+        self.probe = treq_probe(self.network.reactor)
+
+    def fails_with(self, words: str, *steps: Step, url: str = "http://localhost") -> None:
+        """A probe of a service that takes these steps fails so, and leaves nothing behind."""
+        self.service.does(*steps)
+        asked = self.probe(url, 2.0)
+        self.network.advance(3)
+        error = self.failureResultOf(asked, ProbeError)
+        self.assertEqual(str(error.value), words)
+        self.left_nothing()
+
+    def left_nothing(self) -> None:
+        self.assertEqual([link for link in self.network.links if link.client.connected], [])
+        self.assertEqual(self.network.reactor.getDelayedCalls(), [])
+
+    def test_what_is_no_http_is_not_repeated_to_anybody(self) -> None:
+        for nonsense in (Garbage(3000), Respond(b"SSH-2.0-secret\r\n")):
+            self.service.does(nonsense)
+            asked = self.probe("http://localhost", 2.0)
+            self.network.advance(3)
+            said = str(self.failureResultOf(asked, ProbeError).value)
+            self.assertTrue(said.startswith("the answer is not HTTP"), said)
+            self.assertNotIn("secret", said)
+
+    def test_a_head_without_end_is_not_read_to_its_end(self) -> None:
+        flood = Send(b"X-Field: " + b"x" * 1000 + b"\r\n", 100_000)
+        self.fails_with("the service sent a head of more than 65536 bytes", Respond(b"HTTP/1.1 200 OK\r\n"), flood)
+
+    def test_nor_are_too_many_fields_or_interim_answers(self) -> None:
+        self.fails_with("the service sent a head of more than 256 fields", Answer(headers=[("X-F", "x")] * 300))
+        interim = Send(b"HTTP/1.1 102 Processing\r\n\r\n", 100_000)
+        self.fails_with("the service sent too many interim answers", interim)
+
+    def test_a_body_without_end_is_not_read_to_its_end(self) -> None:
+        self.service.does(Respond(b"HTTP/1.1 200 OK\r\n\r\n"), Send(b"x" * 10_000, 100_000))
+        asked = self.probe("http://localhost", 2.0)
+        self.network.advance(1)
+        self.assertEqual(self.successResultOf(asked), 200)
+        self.left_nothing()
+
+    def test_a_body_until_the_end_that_is_reset_broke_off(self) -> None:
+        self.fails_with("the answer broke off", Respond(b"HTTP/1.1 200 OK\r\n\r\nbegun"), Wait(0.1), Reset())
+
+    def test_a_body_until_the_end_is_whole_when_the_service_closes(self) -> None:
+        self.service.does(Respond(b"HTTP/1.1 200 OK\r\n\r\nall"), Close())
+        asked = self.probe("http://localhost", 2.0)
+        self.network.advance(1)
+        self.assertEqual(self.successResultOf(asked), 200)
+
+    def test_the_body_may_stall(self) -> None:
+        self.fails_with("no answer within 2 s", Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun"), Stall())
+
+    def test_its_name_may_be_unknown_or_never_be_answered(self) -> None:
+        self.fails_with("the name of the service is not known", url="http://unknown")
+        self.network.reactor.names.delays["unknown"] = NEVER
+        self.fails_with("no answer within 2 s", url="http://unknown")
+
+    def test_its_host_may_be_silent(self) -> None:
+        self.network.silence("127.0.0.1")
+        self.fails_with("the service did not take the connection in time")
+
+    def test_over_tls_nothing_is_left_either(self) -> None:
+        certificate = certificate_for("localhost")
+        endpoint = TCP4ServerEndpoint(self.network.reactor, 443, interface="127.0.0.1")
+        wrapServerTLS(certificate.options(), endpoint, self.network.reactor).listen(self.service)
+        self.service.reactor = self.network.reactor
+        asked = self.probe("https://localhost", 2.0)
+        self.network.advance(3)
+        said = str(self.failureResultOf(asked, ProbeError).value)
+        self.assertIn("TLS handshake failed", said)
+        self.left_nothing()

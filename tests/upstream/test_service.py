@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.errors import BREAKER_OPEN
+from apigateway.errors import BREAKER_OPEN, SERVICE_OVERLOADED
+from apigateway.http.answers import Answer
 from apigateway.upstream.retry import RetryBudget
 from apigateway.upstream.service import Service
 from tests.upstream.forward_world import LIMITS, World
@@ -53,6 +54,58 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(service.refusal(0.0).retry_after_s, 1)
 
 
+class BulkheadTests(SynchronousTestCase):
+    def test_one_more_than_may_be_in_progress_is_refused_until_another_ends(self):
+        world = World(max_in_flight=2)
+        clients = [world.forward() for _ in range(3)]
+        self.assertEqual([client.status for client in clients], [0, 0, 503])
+        self.assertEqual(world.ended[-1].cause, SERVICE_OVERLOADED)
+        self.assertTrue(world.service.is_full)
+        world.attempt.answers()
+        self.assertEqual((world.forward().status, world.service.in_flight), (0, 2))
+
+    def test_who_is_refused_never_reaches_a_target_and_is_asked_to_come_again(self):
+        world = World(max_in_flight=1)
+        world.forward()
+        refused = world.forward()
+        self.assertEqual(len(world.transport.attempts), 1)
+        self.assertGreaterEqual(int(refused.get(b"Retry-After")), 1)
+        self.assertEqual(world.breaker.told, [None])
+
+    def test_the_time_to_come_again_follows_from_how_fast_exchanges_ended(self):
+        world = World(max_in_flight=8)
+        for _ in range(4):
+            for _ in range(4):
+                world.forward()
+                world.attempt.answers()
+            world.advance(1)
+        clients = [world.forward() for _ in range(9)]
+        self.assertEqual(clients[8].get(b"Retry-After"), b"2", "8 are in progress, and 4 a second end")
+
+    def test_a_fallback_answers_in_place(self):
+        world = World(max_in_flight=1)
+        world.service.fallback = Answer(200, [], b"later")
+        clients = [world.forward(), world.forward()]
+        self.assertEqual((clients[1].status, clients[1].body), (200, b"later"))
+        self.assertEqual((world.ended[-1].cause, world.ended[-1].fallback), (SERVICE_OVERLOADED, True))
+
+    def test_a_service_that_stands_in_has_a_bound_of_its_own(self):
+        world, other = World(max_in_flight=1), World(max_in_flight=1)
+        world.service.fallback = other.service
+        clients = [world.forward() for _ in range(3)]
+        self.assertEqual([client.status for client in clients], [0, 0, 503])
+        self.assertEqual((world.service.in_flight, other.service.in_flight), (1, 1))
+
+    def test_those_that_began_with_an_earlier_snapshot_count_and_their_time_is_looked_at(self):
+        old = World(max_in_flight=2)
+        new = World(max_in_flight=2, bulkhead=old.service.bulkhead)
+        clients = [old.forward(), new.forward(), new.forward()]
+        self.assertEqual([client.status for client in clients], [0, 0, 503])
+        new.advance(30)
+        self.assertEqual([client.status for client in clients], [504, 504, 503])
+        self.assertEqual((new.service.in_flight, new.service.everyone), (0, set()))
+
+
 class SweepTests(SynchronousTestCase):
     def test_only_what_has_run_out_of_time_is_ended(self):
         world = World()
@@ -67,6 +120,15 @@ class SweepTests(SynchronousTestCase):
         world = World(targets=2)
         world.advance(3)
         self.assertEqual([one.swept for one in world.transports], [[3.0], [3.0]])
+
+    def test_one_that_fails_when_its_time_is_up_is_forgotten_and_the_others_still_end(self):
+        world = World()
+        clients = [world.forward() for _ in range(3)]
+        clients[1].send_whole = None
+        world.advance(30)
+        self.assertEqual([client.status for client in clients], [504, 0, 504])
+        self.assertEqual(world.service.in_flight, 0)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_an_exchange_that_the_end_of_another_has_ended_is_not_ended_again(self):
         world = World()

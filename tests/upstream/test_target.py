@@ -26,6 +26,25 @@ class TargetTests(SynchronousTestCase):
         one.failed(0, 0.0, "connection-lost")
         self.assertEqual((one.failures, breaker.told), (1, []))
 
+    def test_an_answer_that_is_a_failure_is_one_at_once(self):
+        breaker = CountingBreaker()
+        one = target(breaker)
+        self.assertEqual(one.answered(breaker.allows(0.0), 503, 0.0), 0)
+        self.assertEqual((one.failures, breaker.told), (1, ["failure: status 503"]))
+
+    def test_a_recovering_target_has_its_verdict_with_the_head(self):
+        breaker = CountingBreaker("half-open")
+        one = target(breaker)
+        self.assertEqual(one.answered(breaker.allows(0.0), 404, 0.0), 0)
+        self.assertEqual((one.failures, breaker.told), (0, ["success"]))
+
+    def test_others_have_it_when_all_is_over(self):
+        breaker = CountingBreaker()
+        permit = breaker.allows(0.0)
+        self.assertEqual(target(breaker).answered(permit, 200, 0.0), permit)
+        self.assertEqual(breaker.told, [None])
+        self.assertEqual(target().answered(1, 200, 0.0), 1)
+
     def test_a_target_may_have_no_breaker(self):
         one = target()
         one.failed(1, 0.0, "connect-failed")

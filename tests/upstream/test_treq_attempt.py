@@ -141,15 +141,43 @@ class TreqAnswers(SynchronousTestCase):
         self.world.network.pump()
         self.assertEqual(self.world.transport.statistics()["open"], 0)
 
-    def test_a_longer_answer_before_the_end_of_the_request_waits_for_that_end(self):
+    def test_a_longer_answer_before_the_end_of_the_request_is_told_as_it_comes(self):
+        self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"), Wait(1), Respond(b"def"))
+        receiver = self.world.ask(b"POST", length=4)
+        self.assertEqual((receiver.status, receiver.body, receiver.is_ended), (200, b"abc", False))
+        receiver.attempt.body(b"1234")
+        receiver.attempt.body_end([])
+        self.world.network.advance(2)
+        self.assertEqual((receiver.body, receiver.is_ended), (b"abcdef", True))
+        self.assertEqual(self.world.transport.statistics()["idle"], 1)
+
+    def test_a_longer_answer_may_also_end_before_the_request_and_then_its_connection_does(self):
         self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"), Wait(1), Respond(b"def"))
         receiver = self.world.ask(b"POST", length=4)
         self.world.network.advance(2)
-        self.assertEqual(receiver.status, 0)
+        self.assertEqual((receiver.body, receiver.is_ended), (b"abcdef", True))
         receiver.attempt.body(b"1234")
         receiver.attempt.body_end([])
         self.world.network.pump()
-        self.assertEqual((receiver.status, receiver.body, receiver.is_ended), (200, b"abcdef", True))
+        self.assertEqual(self.world.transport.statistics()["open"], 0)
+
+    def test_a_longer_answer_that_breaks_off_before_the_request_has_ended_is_told_so(self):
+        for end in (Close(), Reset()):
+            self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"), Wait(1), end)
+            receiver = self.world.ask(b"POST", length=4)
+            self.world.network.advance(2)
+            self.assertEqual((receiver.status, receiver.body, receiver.cause), (200, b"abc", "connection-lost"))
+            self.assertEqual(self.world.transport.statistics()["open"], 0)
+
+    def test_a_paused_receiver_gets_no_more_of_an_early_answer(self):
+        self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"), Wait(1), Respond(b"def"))
+        receiver = self.world.ask(b"POST", length=4)
+        receiver.attempt.pause()
+        self.world.network.advance(2)
+        self.assertEqual(receiver.body, b"abc")
+        receiver.attempt.resume()
+        self.world.network.pump()
+        self.assertEqual((receiver.body, receiver.is_ended), (b"abcdef", True))
 
     def test_trailers_are_dropped_both_ways(self):
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

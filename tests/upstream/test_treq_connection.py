@@ -70,6 +70,15 @@ class TreqOverTLS(SynchronousTestCase):
         network.pump()
         return receiver
 
+    def test_a_connection_at_rest_ends_though_its_service_never_agrees_to_the_end(self):
+        self.ask(self.shop, self.shop)
+        self.assertEqual(self.world.transport.statistics()["idle"], 1)
+        self.world.network.silence("10.0.0.5")
+        for _ in range(200):
+            self.world.network.advance(1)
+            self.world.transport.sweep(self.world.network.now())
+        self.assertEqual(self.world.transport.statistics()["open"], 0)
+
     def test_a_service_that_is_who_it_should_be(self):
         self.world.service.answers(200, b"x" * 200_000)
         receiver = self.ask(self.shop, self.shop)
@@ -137,4 +146,20 @@ class TreqConnectionState(SynchronousTestCase):
         ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
         self.world.service.script(Respond(ok + b"ok" + ok + b"no"))
         self.assertEqual(self.world.ask().body, b"ok")
+        self.assertEqual(len(self.world.service.open_connections), 0)
         self.assertEqual(self.world.ask().body, b"")
+
+    def test_a_body_that_was_announced_to_head_and_may_come_late_finds_the_connection_closed(self):
+        for raw, stays in ((b"Content-Length: 2\r\n", 0), (b"Content-Length: 0\r\n", 1)):
+            self.world.service.script(Respond(b"HTTP/1.1 200 OK\r\n" + raw + b"\r\n"))
+            self.assertEqual(self.world.ask(b"HEAD").status, 200)
+            self.assertEqual(len(self.world.service.open_connections), stays)
+
+    def test_what_twisted_takes_for_trailers_and_is_none_cuts_the_answer(self):
+        for line in (b"A : b", b"A", b"A: b\rc", b"A: b\0", b"Content-Length: 3", b"GET / HTTP/1.1"):
+            self.world.service.script(
+                Respond(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n" + line + b"\r\n\r\n")
+            )
+            receiver = self.world.ask()
+            self.assertEqual((receiver.cause, receiver.is_ended), ("bad-response", False), line)
+            self.assertEqual(len(self.world.service.open_connections), 0)

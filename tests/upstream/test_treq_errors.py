@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from errno import EMFILE
+
+from twisted.internet.error import ConnectBindError, ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import RequestGenerationFailed, ResponseFailed, ResponseNeverReceived
@@ -36,6 +38,9 @@ class TreqConnecting(SynchronousTestCase):
         self.assertIsNone(receiver.cause)
         self.world.network.advance(0.2)
         self.assertEqual(receiver.cause, "connect-timeout")
+
+    def test_there_is_no_descriptor_for_it(self):
+        self.assertEqual(connect_error(Failure(ConnectBindError(EMFILE, "none left"))).cause.code, "no-descriptors")
 
     def test_the_name_is_unknown(self):
         self.assertEqual(self.failing("http://nowhere").cause, "name-not-resolved")

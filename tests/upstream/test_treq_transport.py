@@ -192,6 +192,15 @@ class TreqWaitingLine(SynchronousTestCase):
         self.world.transport.sweep(self.world.network.now() + 2)
         self.assertEqual(waiting.cause, "pool-exhausted")
 
+    def test_a_line_that_stands_takes_only_those_who_can_be_served_in_time(self):
+        world = World(Pool(connections=1, waiting=100))
+        world.service.does(Wait(1), Answer())
+        for _ in range(4):
+            world.ask()
+        world.network.advance(2)
+        self.assertEqual(world.transport.statistics()["waiting"], 1)
+        self.assertEqual([world.ask().cause for _ in range(3)], [None, "pool-exhausted", "pool-exhausted"])
+
     def test_who_no_longer_waits_is_passed_over(self):
         self.world.ask()
         gone, next_one = self.world.ask(), self.world.ask()
