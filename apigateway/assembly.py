@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.web.resource import Resource
@@ -41,8 +42,9 @@ from apigateway.upstream.health import TargetHealth
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.probe import treq_probe
 from apigateway.upstream.retry import RetryBudget
-from apigateway.upstream.service import Service, TimeLimits
+from apigateway.upstream.service import Service
 from apigateway.upstream.target import Target
+from apigateway.upstream.time_limits import TimeLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,6 @@ class Plan:
 
     snapshot: Snapshot
     kept: Draft
-    dns_ttl_s: float
 
 
 class Assembly:
@@ -64,18 +65,17 @@ class Assembly:
         self,
         around: Surroundings,
         adapt: Adapt,
-        registry: Registry | None = None,
         components: Components | None = None,
         plugins: Iterable[IPolicyPlugin] = (),
     ) -> None:
         self.around = around
-        self.registry = registry or Registry()
+        self.registry = Registry()
         self.everyone: set[Busy] = set()
         self.shedding = Shedding(self.everyone, around.random.random)
         self._adapt = adapt
         self._components = components or default_components()
         self._plugins = PolicyPlugins(plugins)
-        self._resolver = Resolver(reactor_lookup(around.reactor), around.now, around.dns_ttl_s)
+        self._resolver = Resolver(reactor_lookup(around.reactor), around.now)
         self._probe = treq_probe(around.reactor, resolve=self._resolver.resolve)
         self._services: Mapping[str, Service] = {}
         self._leaving: list[Service] = []
@@ -99,13 +99,14 @@ class Assembly:
         )
         problems.raise_any()
         snapshot = Snapshot(configuration, resource_tree(routes, pages, self._adapt), services, routes)
-        return Plan(snapshot, kept, configuration.dns_ttl)
+        return Plan(snapshot, kept)
 
     def use(self, plan: Plan) -> None:
         """Keep what a plan needs. What it does not need is closed as it falls idle, and forgotten when it is over."""
         before, self._services = self._services, plan.snapshot.services
-        self._resolver.ttl_s = plan.dns_ttl_s
-        self.shedding.limit(plan.snapshot.configuration.limits.exchanges, plan.snapshot.configuration.limits.lag)
+        configuration = plan.snapshot.configuration
+        self._resolver.ttl_s = configuration.dns_ttl
+        self.shedding.limit(configuration.limits.exchanges, configuration.limits.lag)
         present = {(one.name, target.url): target for one in self._services.values() for target in one.targets}
         for one in self.registry.settle(plan.kept, plan.snapshot):
             kind, *about = one.key
@@ -265,13 +266,16 @@ class Succession:
 
 def _is_over(left: Left) -> bool:
     """Whether nothing goes on in something that has left."""
-    kind, value = left.key[0], left.value
-    if kind == "transport":
-        numbers = value.statistics()
-        return not numbers["open"] and not numbers["waiting"]
-    if kind == "bulkhead":
-        return not value.active
-    return not (kind == "target" and value.in_flight)
+    goes_on = _GOES_ON.get(str(left.key[0]))
+    return goes_on is None or not goes_on(left.value)
+
+
+_GOES_ON: dict[str, Callable[[Any], int]] = {
+    "transport": lambda one: one.statistics()["open"] + one.statistics()["waiting"],
+    "bulkhead": lambda one: len(one.active),
+    "target": lambda one: one.in_flight,
+}
+"""How much still goes on in a thing of some kind; in others nothing does."""
 
 
 def route_name(route: model.Route) -> str:

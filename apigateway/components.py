@@ -33,13 +33,12 @@ _log = Logger(namespace="apigateway.upstream")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the gateway finds around it: reactor, TCP, monotonic clock, randomness; how long names are remembered."""
+    """What the gateway finds around it: reactor, TCP, monotonic clock, randomness."""
 
     reactor: Any
     connect: ConnectTCP
     now: Callable[[], float]
     random: Random = field(default_factory=Random)
-    dns_ttl_s: float = 30.0
 
 
 class ITargetSpec(Interface):
@@ -129,7 +128,7 @@ def _checker(spec: ServiceSpec) -> IHealthChecker:
     around = spec.around
     return HealthChecker(
         spec.service.name, spec.targets, spec.service.health_check, around.reactor, around.now, spec.probe,
-        around.random, lambda target, reason, now: None,
+        around.random,
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ UNSUPPORTED_MEDIA_TYPE = _cause("unsupported-media-type", 415, Side.CLIENT, "The
 EXPECTATION_FAILED = _cause("expectation-failed", 417, Side.CLIENT, "The expectation cannot be met")
 CONFIGURATION_REFUSED = _cause("configuration-refused", 422, Side.CLIENT, "The configuration cannot be used")
 RATE_LIMITED = _cause("rate-limited", 429, Side.CLIENT, "Too many requests")
-CLIENT_TOO_SLOW = _cause("client-too-slow", 408, Side.CLIENT, "The client takes the answer too slowly")
+CLIENT_TOO_SLOW = _cause("client-too-slow", 408, Side.CLIENT, "The client is too slow")
 HEAD_TOO_LARGE = _cause("head-too-large", 431, Side.CLIENT, "The request head is too large")
 CLIENT_GONE = _cause("client-gone", 499, Side.CLIENT, "The client went away")
 INTERNAL_ERROR = _cause("internal-error", 500, Side.GATEWAY, "The gateway failed")
@@ -101,3 +101,8 @@ class GatewayError(Exception):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.fields = fields
+
+
+def unforeseen_error() -> GatewayError:
+    """What a failure that nobody foresaw is to a client: it tells nothing of it, the log does."""
+    return GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more.")

@@ -79,6 +79,7 @@ class Exchange:
             self.downstream.abort()
         else:
             answer = problem(error, self.head, self.request_id)
+            # A policy may have said the same for every answer: fields of security, say.
             answer.fields = [field for field in answer.fields if field not in self.extra]
             self.answer(answer)
 

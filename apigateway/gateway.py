@@ -23,13 +23,13 @@ from apigateway.components import Surroundings
 from apigateway.config.model import Configuration, EventLog
 from apigateway.config.problems import ConfigurationError
 from apigateway.downstream.connections import TRUSTED
+from apigateway.downstream.listeners import Listeners
 from apigateway.downstream.request_adapter import exchange_for, refused_exchange
 from apigateway.downstream.site import GatewaySite, SiteLimits
 from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
 from apigateway.interfaces import IExchangeObserver, IPolicyPlugin
-from apigateway.lifecycle.listeners import Listeners
 from apigateway.lifecycle.reloading import Reloading
 from apigateway.lifecycle.source import Source
 from apigateway.lifecycle.stopping import Stopping
@@ -77,7 +77,7 @@ class Gateway(service.MultiService):
         self._log_changed = log_changed
         self._now = now
         self._sockets = Sockets(reactor)
-        around = Surroundings(reactor, self._sockets.connect, now, random or Random(), dns_ttl_s=configuration.dns_ttl)
+        around = Surroundings(reactor, self._sockets.connect, now, random or Random())
         self._identify = identity(configuration, around)
         self._assembly = Assembly(around, self._adapt, plugins=policies)
         self.telemetry = Telemetry(configuration.access_log, reactor, now)
@@ -219,7 +219,7 @@ class Gateway(service.MultiService):
         self._assembly.use(plan)
         self.snapshot = plan.snapshot
         self.site.resource = plan.snapshot.resource
-        self.site.limits = _site_limits(configuration)
+        self.site.bound(_site_limits(configuration))
         if configuration.trusted_proxies != before.trusted_proxies:
             self._identify = self.site.identify = identity(configuration, self._assembly.around)
         self.telemetry.use_access_log(log, configuration.access_log)

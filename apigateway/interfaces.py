@@ -59,6 +59,9 @@ class IDownstream(Interface):
     def abort() -> None:
         """Cut the answer so that the client sees that it is broken."""
 
+    def progress() -> tuple[bool, int]:
+        """Whether the whole request is here, and how many bytes that were sent the client has not taken yet."""
+
 
 class IUpstream(Interface):
     """Whatever answers one exchange, as its client's side sees it."""
@@ -84,6 +87,7 @@ class IAttempt(Interface):
 
     reused = Attribute("bool: the connection has carried an exchange before")
     heard = Attribute("bool: something of an answer to this one has arrived")
+    receiver = Attribute("IAttemptReceiver | None: who is told what happens; None when the attempt is over")
 
     def start(method: bytes, target: bytes, lines: bytes, length: int) -> None:
         """Send the request head. `length` as `RequestHead.length`. Kept until `flush` where a body follows."""
@@ -109,6 +113,12 @@ class IAttempt(Interface):
 
 class IAttemptReceiver(Interface):
     """Whom an attempt tells what happens. `flush` ends each batch of what arrived together."""
+
+    exchange = Attribute("Exchange: what it is all for")
+    deadline = Attribute("float: when the step has taken too long; infinite while the client is the one to hurry")
+
+    def stop(error: Any) -> None:
+        """End the exchange with a `GatewayError` that is not the target's; the attempt is cancelled."""
 
     def leased(attempt: IAttempt) -> None:
         """A connection is there; the attempt may be started."""
@@ -150,8 +160,11 @@ class ITransport(Interface):
     def cancel(receiver: IAttemptReceiver) -> None:
         """The receiver no longer waits for its lease."""
 
+    def make_room(receiver: IAttemptReceiver) -> bool:
+        """End an exchange whose client is too slow, so that the receiver's may begin; False where there is none."""
+
     def sweep(now: float) -> None:
-        """Close connections that have been idle too long."""
+        """Close connections that have been idle too long. Called several times a second."""
 
     def close() -> None:
         """Close idle connections now, and each of the others when its attempt is over."""

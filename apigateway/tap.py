@@ -28,7 +28,7 @@ from apigateway.extensions import PolicyPlugins, installed
 from apigateway.gateway import Gateway
 from apigateway.lifecycle.signals import Signals
 from apigateway.lifecycle.source import Source
-from apigateway.telemetry.events import EventWriter, event_observer
+from apigateway.telemetry.events import EventWriter
 
 LOG_OPTIONS = ("logfile", "logger", "syslog")
 """Options of twistd itself that say where the log goes."""
@@ -121,7 +121,7 @@ def observer_for(options: Options, log: EventLog) -> EventWriter | None:
     twistd = options.parent
     if twistd is not None and (not twistd["nodaemon"] or any(twistd[place] for place in LOG_OPTIONS)):
         return None
-    return event_observer(sys.__stderr__ or sys.stderr, log.level, log.format)
+    return EventWriter(sys.__stderr__ or sys.stderr, log.level, log.format)
 
 
 class Root(service.MultiService):

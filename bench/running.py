@@ -61,6 +61,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def tied(*command: str) -> list[str]:
+    """A command that whatever ends this process ends too, where there is a tool for it.
+
+    A process that is left behind would spoil the numbers of the next run.
+    """
+    return ["setpriv", "--pdeathsig", "KILL", *command] if shutil.which("setpriv") else [*command]
+
+
 @contextmanager
 def started(
     peer: Peer, folder: Path, upstream: int, settings: Mapping[str, str] | None = None, core: int = PEER_CORE
@@ -70,9 +78,7 @@ def started(
     home = folder / f"{peer.name}-{next(_numbers)}"
     home.mkdir()
     values = peer.values(home, port, upstream, settings or {})
-    # Whatever ends this process ends the peer: one left behind would spoil the numbers of the next run.
-    bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-    command = [*bound, "taskset", "-c", str(core), *peer.prepare(values)]
+    command = tied("taskset", "-c", str(core), *peer.prepare(values))
     environ = {**os.environ, "HOME": str(home), **peer.variables(values)}
     with (home / OUTPUT).open("wb") as output:
         # A session of its own, so that it can be ended with all that it starts.

@@ -22,7 +22,7 @@ from zope.interface.verify import verifyObject
 from apigateway import __version__
 from apigateway.config.model import Configuration, EventLog
 from apigateway.tap import Options, Root, configuration_of, endpoint_problems, makeService, observer_for, read_at_start
-from apigateway.telemetry.events import event_observer
+from apigateway.telemetry.events import EventWriter
 
 FILE = """\
 listen: [tcp:9000]
@@ -173,7 +173,7 @@ class Heeding:
 class RootTests(SynchronousTestCase):
     def test_it_brings_its_log_observer_to_the_application(self) -> None:
         application = service.Application("apigateway")
-        observer = event_observer(io.StringIO(), "info", "text")
+        observer = EventWriter(io.StringIO(), "info", "text")
         Root(observer).setServiceParent(application)
         self.assertIs(application.getComponent(ILogObserver), observer)
 

@@ -110,11 +110,11 @@ class Access:
             client, is_old = exchange.client, exchange.head.minor == 0
         if not named and (is_old or _was_forwarded(request)):
             return False
-        hosts = _hosts(request, exchange)
+        hosts = hosts_of(request)
         return (
             _is_within(client, self.allow)
             and all(self._is_known(_name_of(host)) for host in hosts)
-            and _is_of_this_site(request, hosts)
+            and is_of_this_site(request, hosts)
         )
 
     def _is_known(self, name: str) -> bool:
@@ -127,8 +127,9 @@ def _peer(request: Any) -> str:
     return getattr(request.getClientAddress(), "host", "")
 
 
-def _hosts(request: Any, exchange: Exchange | None) -> list[bytes]:
-    """What was asked for, also in the words of a trusted proxy."""
+def hosts_of(request: Any) -> list[bytes]:
+    """The hosts that a stock request asks for, also in the words of a trusted proxy."""
+    exchange: Exchange | None = getattr(request, "exchange", None)
     if exchange is None:
         return [request.getHeader(b"host") or b""]
     special = exchange.head.special
@@ -143,7 +144,7 @@ def _name_of(host: bytes) -> str:
     return name.removesuffix(".")
 
 
-def _is_of_this_site(request: Any, hosts: Sequence[bytes]) -> bool:
+def is_of_this_site(request: Any, hosts: Sequence[bytes]) -> bool:
     """Whether no browser says that a page of another site has sent the request; following a link is harmless."""
     origin = request.getHeader(b"origin")
     if origin is not None and origin.lower().partition(b"://")[2] not in [host.strip().lower() for host in hosts]:

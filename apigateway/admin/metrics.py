@@ -11,7 +11,7 @@ from apigateway.admin.stats import in_flight_by_route
 from apigateway.admin.view import View
 from apigateway.telemetry.memory import resident_bytes
 from apigateway.telemetry.metrics import exchange_metrics
-from apigateway.telemetry.prometheus import Labels, Samples, family, page
+from apigateway.telemetry.prometheus import Labels, family, page
 from apigateway.telemetry.reloads import Reload, Reloads
 from apigateway.upstream.service import Service
 from apigateway.upstream.target import Target
@@ -38,10 +38,9 @@ def metrics(view: View) -> bytes:
 
 
 def _connection_metrics(told: Mapping[str, Any]) -> list[str]:
-    open_now: Samples = [({}, told["open"])] if told else []
-    lines = family("apigateway_connections", "gauge", "Connections of clients.", open_now)
+    lines = family("apigateway_connections", "gauge", "Connections of clients.", [({}, told["open"])])
     for what, meaning in (("evicted", "made room for others"), ("refused", "were not taken, for want of room")):
-        counts = [({"reason": reason}, count) for reason, count in told.get(what, {}).items()]
+        counts = [({"reason": reason}, count) for reason, count in told[what].items()]
         lines += family(f"apigateway_connections_{what}_total", "counter", f"Those that {meaning}.", counts)
     return lines
 

@@ -23,7 +23,7 @@ from apigateway.admin.metrics import metrics
 from apigateway.admin.reload import reload_page
 from apigateway.admin.stats import stats
 from apigateway.admin.view import View
-from apigateway.errors import FORBIDDEN, INTERNAL_ERROR, METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError
+from apigateway.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError, unforeseen_error
 from apigateway.http.answers import Answer
 from apigateway.telemetry.prometheus import CONTENT_TYPE
 
@@ -93,32 +93,24 @@ def answer_later(request: Any, answer: Deferred[Answer]) -> None:
 
     def failed(failure: Failure) -> None:
         _log.failure("a page failed", failure)
-        write(
-            problem_answer(
-                GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."), request
-            )
-        )
+        write(problem_answer(unforeseen_error(), request))
 
     answer.addCallback(write).addErrback(failed)
 
 
 def gateway_pages(view: View) -> dict[bytes, Resource]:
     """The pages of the gateway, by the path where they are mounted."""
-
-    guesses = Guesses(view.now)
-
-    def sees(request: Any) -> bool:
-        return Access(guesses, view.allow, view.token, view.hosts).may_see(request)
+    access = Access(Guesses(view.now), view.allow, view.token, view.hosts)
 
     def check(request: Any) -> None:
-        if not sees(request):
+        if not access.may_see(request):
             raise GatewayError(FORBIDDEN, "Ask from an allowed network, or with the admin token.")
 
     return {
         b"/": Pages({b"": lambda request: json_answer(_about(view))}),
         b"/health": Pages(
             {
-                b"": lambda request: json_answer(*health(view, sees(request))),
+                b"": lambda request: json_answer(*health(view, access.may_see(request))),
                 b"live": lambda request: json_answer({"status": "live"}),
                 b"ready": lambda request: json_answer(*readiness(view)),
             }

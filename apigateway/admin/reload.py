@@ -7,13 +7,12 @@ from typing import Any
 import orjson
 from twisted.internet.defer import Deferred
 
+from apigateway.admin.access import hosts_of, is_of_this_site
 from apigateway.admin.answers import json_answer, problem_answer
 from apigateway.admin.view import View
 from apigateway.errors import CONFIGURATION_REFUSED, FORBIDDEN, STOPPING, GatewayError
 from apigateway.http.answers import Answer
 from apigateway.telemetry.reloads import REFUSED, Reload
-
-_OWN_SITE = (b"same-origin", b"none")
 
 
 def reload_page(view: View, request: Any) -> Deferred[Answer]:
@@ -21,19 +20,9 @@ def reload_page(view: View, request: Any) -> Deferred[Answer]:
 
     Raises `GatewayError` for a browser that asks on behalf of another site's page, whatever else it may.
     """
-    if _is_of_another_site(request):
+    if not is_of_this_site(request, hosts_of(request)):
         raise GatewayError(FORBIDDEN, "Pages of other sites may not do this.")
-    if view.reload is None:
-        raise GatewayError(CONFIGURATION_REFUSED, "There is nothing that could be reloaded.")
     return view.reload("page").addCallback(_answer, request)
-
-
-def _is_of_another_site(request: Any) -> bool:
-    if request.getHeader(b"sec-fetch-site") not in (None, *_OWN_SITE):
-        return True
-    origin = request.getHeader(b"origin")
-    host = request.getHeader(b"host") or b""
-    return origin is not None and origin.lower().partition(b"://")[2] != host.strip().lower()
 
 
 def _answer(reload: Reload, request: Any) -> Answer:

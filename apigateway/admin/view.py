@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from apigateway.routing.route import NO_BOUNDS
 from apigateway.routing.shedding import Shedding
 from apigateway.routing.snapshot import Snapshot
 from apigateway.telemetry.reloads import Reload, Reloads
@@ -32,10 +31,10 @@ class View:
     now: Callable[[], float]
     stopping: Callable[[], bool]
     limiter_clients: Callable[[], int]
+    shedding: Shedding
+    connections: Callable[[], dict[str, Any]]
+    reloads: Reloads
+    reload: Callable[[str], Deferred[Reload]]
     allow: tuple[IPv4Network | IPv6Network, ...]
     token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
-    shedding: Shedding = NO_BOUNDS
-    connections: Callable[[], dict[str, Any]] = dict
-    reloads: Reloads = field(default_factory=Reloads)
-    reload: Callable[[str], Deferred[Reload]] | None = None

@@ -16,13 +16,13 @@ from apigateway.downstream.connections import Client
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.downstream.intake import Intake
 from apigateway.downstream.outflow import Outflow
-from apigateway.downstream.pace import NEVER
+from apigateway.downstream.sending_pace import NEVER
 from apigateway.errors import CLIENT_GONE, CLIENT_TOO_SLOW, REQUEST_TIMEOUT, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.interfaces import Fields, IDownstream, IFlowTransport
 
 if TYPE_CHECKING:
-    from apigateway.downstream.site import Entrance, GatewaySite
+    from apigateway.downstream.site import CameBy, GatewaySite
 
 
 @implementer(IDownstream, IPushProducer)
@@ -36,7 +36,7 @@ class Http1Channel(Protocol):
 
     def __init__(self, site: GatewaySite) -> None:
         self._site = site
-        self.listener: Entrance = site
+        self.listener: CameBy = site
         limits = site.limits
         self._intake = Intake(limits.head, limits.body_s, limits.least_moved)
         self._reader = self._intake.reader
@@ -335,13 +335,16 @@ class Http1Channel(Protocol):
             else:
                 self._close()
 
+    def progress(self) -> tuple[bool, int]:
+        return self._intake.is_whole, self._outflow.untaken(self.transport)
+
     def abort(self) -> None:
-        """See `IDownstream.abort`. It is reset only where its end would look like the end of the body."""
+        """See `IDownstream.abort`. Reset only who does not read, and where the end would be that of the body."""
         exchange = self._exchange
         self._answer.write_to(self.transport)
         if exchange is not None:
             self._end(exchange)
-        if self._answer.until_close:
+        if self._answer.until_close or (exchange is not None and exchange.cause is CLIENT_TOO_SLOW):
             self.transport.abortConnection()
         else:
             self._close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apigateway.downstream.pace import NEVER, SendingPace
+from apigateway.downstream.sending_pace import NEVER, SendingPace
 from apigateway.errors import AMBIGUOUS_PATH, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits, RequestMessage, RequestReader
@@ -87,6 +87,11 @@ class Intake:
 
     def _body_of(self, message: RequestMessage) -> Body:
         return Body(message, SendingPace(self._window_s, self._least))
+
+    @property
+    def is_whole(self) -> bool:
+        """The present request is all here."""
+        return self.message is None or self.message.complete
 
     def open_body(self) -> None:
         """From now on the body is delivered."""

@@ -56,6 +56,10 @@ class Outflow:
         self._seen = None
         transport.unregisterProducer()
 
+    def untaken(self, transport: IFlowTransport) -> int:
+        """How many bytes of what was written the client's machine does not have yet."""
+        return unsent(transport)
+
     def goes_on(self, transport: IFlowTransport, least: int) -> bool:
         """It was time to look: whether the client may have more time.
 

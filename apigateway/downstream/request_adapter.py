@@ -21,6 +21,7 @@ from apigateway.http.framing import read_head
 from apigateway.http.heads import RequestHead
 from apigateway.http.lines import split_lines
 from apigateway.interfaces import Fields, IDownstream
+from apigateway.sockets.unsent import unsent
 
 PIECE = 64 * 1024
 
@@ -170,6 +171,10 @@ class RequestDownstream:
         if abort is None and self._until_close:
             abort = channel.transport.abortConnection
         (abort or self._request.loseConnection)()
+
+    def progress(self) -> tuple[bool, int]:
+        """See `IDownstream.progress`; twisted.web has read the whole request before it begins."""
+        return True, unsent(getattr(self._request.channel, "transport", None))
 
     def pauseProducing(self) -> None:
         """The client reads slowly."""

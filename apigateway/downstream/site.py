@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol as Shape
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol as Connection
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
 from twisted.web.server import Site
@@ -18,7 +19,7 @@ from twisted.web.server import Site
 from apigateway.downstream.connections import Connections
 from apigateway.downstream.http1_channel import Http1Channel
 from apigateway.downstream.stock import StockRequest
-from apigateway.errors import INTERNAL_ERROR, GatewayError
+from apigateway.errors import GatewayError, unforeseen_error
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
 
@@ -47,7 +48,7 @@ class SiteLimits:
         return int(self.min_rate * self.body_s)
 
 
-class Refused(Connection):
+class Refused(Protocol):
     """Ends a connection for which there is no room, where nobody has asked `GatewaySite.admits` before it was made."""
 
     def connectionMade(self) -> None:
@@ -56,8 +57,8 @@ class Refused(Connection):
         transport.abortConnection()
 
 
-class Entrance(Protocol):
-    """What a client connected to."""
+class CameBy(Shape):
+    """What a client connected to: a listener, or the site itself."""
 
     leaving: bool
     """It is going to be closed: answers tell clients to leave."""
@@ -95,14 +96,9 @@ class GatewaySite(Site):
         self.channels: set[Http1Channel] = set()
         self._log = Logger(namespace="apigateway.downstream")
 
-    @property
-    def limits(self) -> SiteLimits:
-        """The bounds. New ones hold from now on: deadlines that have begun and connections that are there stay."""
-        return self._limits
-
-    @limits.setter
-    def limits(self, limits: SiteLimits) -> None:
-        self._limits = limits
+    def bound(self, limits: SiteLimits) -> None:
+        """Take new bounds, from now on: deadlines that have begun and connections that are there stay."""
+        self.limits = limits
         self.connections.most = limits.connections
         self.connections.most_per_client = limits.connections_per_client
 
@@ -114,7 +110,7 @@ class GatewaySite(Site):
         """Close up to so many connections at rest; returns how many."""
         return self.connections.make_room(count)
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:  # type: ignore[override]  # a Site says HTTPChannel
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]  # a Site says HTTPChannel
         """A channel for a new connection."""
         return Http1Channel(self) if self.admits(getattr(addr, "host", UNIX)) else Refused()
 
@@ -147,7 +143,7 @@ class GatewaySite(Site):
             exchange.fail(error)
         except Exception:
             self._log.failure("exchange {request_id} failed", request_id=exchange.request_id.decode())
-            exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
+            exchange.fail(unforeseen_error())
 
     def refuse(self, exchange: Exchange, error: GatewayError) -> None:
         """Answer a request that can't be read."""
@@ -169,7 +165,7 @@ class GatewaySite(Site):
         for channel in list(self.channels):
             channel.stop()
 
-    def leave(self, listener: Entrance) -> None:
+    def leave(self, listener: CameBy) -> None:
         """Ask the clients of a listener to leave with their next answer; nobody is sent away."""
         listener.leaving = True
         for channel in self.channels:

@@ -18,7 +18,7 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from apigateway.downstream.request_adapter import fields_of
-from apigateway.errors import BAD_REQUEST, BODY_TOO_LARGE, INTERNAL_ERROR, GatewayError
+from apigateway.errors import BAD_REQUEST, BODY_TOO_LARGE, INTERNAL_ERROR, GatewayError, unforeseen_error
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
 from apigateway.http.fields import response_fields
@@ -268,7 +268,7 @@ class StockRequest:
             self.loseConnection()
         elif not self._over:
             self.client_gone()
-            self._exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
+            self._exchange.fail(unforeseen_error())
 
     def loseConnection(self) -> None:
         """A Resource that can't go on cuts its answer; its request hears of the end as of any other."""

@@ -1,1 +1,1 @@
-"""How a running gateway changes and ends: its listeners, what it reads again, and what signals mean."""
+"""How a running gateway changes and ends: what it reads again, and what signals mean."""

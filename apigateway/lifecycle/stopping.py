@@ -6,15 +6,15 @@ Knows clients' connections and whoever is at work, not what they do.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from apigateway.downstream.listeners import Listeners
 from apigateway.downstream.site import GatewaySite
 from apigateway.errors import STOPPING, GatewayError
-from apigateway.exchange import Exchange
-from apigateway.lifecycle.listeners import Listeners
+from apigateway.upstream.bulkhead import Busy
 
 LOOK_S = 0.01
 """How often a stop looks whether it can go on."""
@@ -25,15 +25,6 @@ CUT_S = 0.5
 _log = Logger(namespace="apigateway.gateway")
 
 
-class AtWork(Protocol):
-    """Whoever works on an exchange."""
-
-    exchange: Exchange
-
-    def abandon(self) -> None:
-        """Let go of everything, and answer nothing."""
-
-
 class Stopping:
     """How a gateway comes to its end. `everyone` are those at work on exchanges with services."""
 
@@ -41,13 +32,13 @@ class Stopping:
         self,
         site: GatewaySite,
         listeners: Listeners,
-        everyone: Collection[Any],
+        everyone: Collection[Busy],
         clock: Any,
         now: Callable[[], float],
     ) -> None:
         self._site = site
         self._listeners = listeners
-        self._everyone: Collection[AtWork] = everyone
+        self._everyone = everyone
         self._clock = clock
         self._now = now
         self._hurried = False

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from apigateway.errors import CLIENT_GONE, INTERNAL_ERROR, GatewayError
 from apigateway.http.answers import Answer
 from apigateway.http.fields import FRAMING, HOP_BY_HOP, OWNED
-from apigateway.policies.policy import Policy, RequestSide, ResponseSide
+from apigateway.policies.policy import Policy, RequestSide, ResponseSide, policy_failed
 
 if TYPE_CHECKING:
     from apigateway.exchange import Exchange
@@ -91,7 +91,7 @@ class _Request:
         if why.check(GatewayError):
             why.raiseException()
         exchange.extra = self._extra
-        raise unforeseen(self._name, exchange, why) from None
+        raise policy_failed(self._name, exchange, why) from None
 
     def _answered(self) -> Answer:
         """An answer stops the exchange; one that is answered already takes no other."""
@@ -126,18 +126,9 @@ def _response_side(name: str, side: ResponseSide) -> ResponseSide:
             raise
         except Exception:
             exchange.extra = extra
-            raise unforeseen(name, exchange, Failure()) from None
+            raise policy_failed(name, exchange, Failure()) from None
 
     return tell
-
-
-def unforeseen(policy: str, exchange: Exchange, why: Failure) -> GatewayError:
-    """Log a failure of a policy, and make the error that its exchange ends with; that tells nothing of it."""
-    _log.failure(
-        "policy {policy} failed", why,
-        event="policy-failed", policy=policy, route=exchange.route, request_id=exchange.request_id.decode("latin-1"),
-    )  # fmt: skip
-    return GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more.")
 
 
 def check_answer(verdict: object) -> None:

@@ -11,8 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from twisted.logger import Logger
+
+from apigateway.errors import GatewayError, unforeseen_error
+
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
 
     from apigateway.exchange import Exchange
     from apigateway.http.answers import Answer
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 Verdict: TypeAlias = Union["Answer", "Deferred[Answer | None]", None]
 RequestSide: TypeAlias = Callable[["Exchange"], Verdict]
 ResponseSide: TypeAlias = Callable[["Exchange", "ResponseHead"], None]
+
+_log = Logger(namespace="apigateway.policies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +62,12 @@ def request_side(policies: Iterable[Policy]) -> tuple[RequestSide, ...]:
 def response_side(policies: Iterable[Policy]) -> tuple[ResponseSide, ...]:
     """What is done with each answer: the last to see the request is the first to see the answer."""
     return tuple(policy.on_response for policy in reversed(tuple(policies)) if policy.on_response)
+
+
+def policy_failed(policy: str, exchange: Exchange, why: Failure) -> GatewayError:
+    """Log a failure of a policy, and make the error that its exchange ends with; that tells nothing of it."""
+    _log.failure(
+        "policy {policy} failed", why,
+        event="policy-failed", policy=policy, route=exchange.route, request_id=exchange.request_id.decode("latin-1"),
+    )  # fmt: skip
+    return unforeseen_error()

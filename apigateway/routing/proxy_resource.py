@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from apigateway.errors import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError
+from apigateway.errors import METHOD_NOT_ALLOWED, NO_ROUTE, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
-from apigateway.http.paths import PARAMETERS, read_path, without_parameters
+from apigateway.http.paths import PARAMETERS, SEMICOLON, read_path, without_parameters
 from apigateway.routing.route import Route, ambiguous
-
-_log = Logger(namespace="apigateway.routing")
+from apigateway.upstream.plan import unforeseen
 
 Adapt = Callable[[Any], Exchange | None]
 """Makes the exchange of a stock request; None where that was refused and answered."""
@@ -76,17 +74,13 @@ class ProxyResource(Resource):
         head = exchange.head
         try:
             _, ambiguities = read_path(head.path)
-            if any(b";" in segment for segment in rest) and self._leads_elsewhere(node, rest, head):
+            if any(SEMICOLON in segment for segment in rest) and self._leads_elsewhere(node, rest, head):
                 ambiguities |= {PARAMETERS}
             self.begin(exchange, ambiguities)
         except GatewayError as error:
             exchange.fail(error)
         except Exception:
-            _log.failure(
-                "exchange {request_id} failed",
-                request_id=exchange.request_id.decode("latin-1"), route=exchange.route,
-            )  # fmt: skip
-            exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
+            exchange.fail(unforeseen(exchange, "it could not be begun"))
         return NOT_DONE_YET
 
     def _leads_elsewhere(self, node: Any, rest: Sequence[bytes], head: RequestHead) -> bool:

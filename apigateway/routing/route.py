@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from apigateway.errors import AMBIGUOUS_PATH, INTERNAL_ERROR, GatewayError
+from apigateway.errors import AMBIGUOUS_PATH, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
+from apigateway.policies.policy import RequestSide, policy_failed
 from apigateway.routing.shedding import Shedding
 from apigateway.routing.thinking import Thinking
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.service import Service
 
-RequestSide = Callable[[Exchange], Any]
-"""A policy's request side: None to go on, an `Answer` to stop, or a Deferred of either; raises `GatewayError`."""
-
 NO_BOUNDS = Shedding()
 """Lets everything in."""
-
-_log = Logger(namespace="apigateway.routing")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,11 +117,7 @@ class Route:
             exchange.fail(error)
         except Exception:
             policy = self.names[-1 - len(left)] if len(self.names) > len(left) else ""
-            _log.failure(
-                "policy {policy} failed",
-                event="policy-failed", policy=policy, route=self.name, request_id=exchange.request_id.decode("latin-1"),
-            )  # fmt: skip
-            exchange.fail(GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more."))
+            exchange.fail(policy_failed(policy, exchange, Failure()))
 
 
 def ambiguous(ways: frozenset[str]) -> GatewayError:

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.web.resource import IResource, Resource
 
 from apigateway.exchange import Exchange
-from apigateway.http.paths import PARAMETERS, read_path
+from apigateway.http.paths import PARAMETERS, SEMICOLON, read_path
 from apigateway.routing.proxy_resource import Adapt, ProxyResource, no_match
 from apigateway.routing.route import Route
 from apigateway.routing.tree import Branch, locate, mount, parameters_matter
@@ -38,7 +38,7 @@ class Snapshot:
         exchange.snapshot = self
         path, ambiguities = read_path(exchange.head.path)
         stock, proxy = locate(self.resource, path)
-        if b";" in path and parameters_matter(self.resource, path, exchange.head, stock, proxy):
+        if SEMICOLON in path and parameters_matter(self.resource, path, exchange.head, stock, proxy):
             ambiguities |= {PARAMETERS}
         if stock is not None and not ambiguities:
             exchange.max_body = getattr(stock, "max_body", None)

@@ -67,6 +67,11 @@ class Thinking:
         self._decided(Failure(TimeoutError("no verdict in time")))
         self._verdict.cancel()
 
+    def abandon(self) -> None:
+        """Wait no more, and tell nobody."""
+        self._end()
+        self._verdict.cancel()
+
     # The client's side: see `IUpstream`. The body waits until it is asked for.
 
     def body(self, data: bytes) -> None:
@@ -83,5 +88,4 @@ class Thinking:
 
     def client_gone(self) -> None:
         """Whoever thinks may stop."""
-        self._end()
-        self._verdict.cancel()
+        self.abandon()

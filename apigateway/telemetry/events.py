@@ -102,7 +102,8 @@ def json_event(event: LogEvent) -> str:
 
 
 def _one_line(text: str) -> str:
-    return visible(text.encode("utf-8", "backslashreplace"))
+    raw = text.encode("utf-8", "backslashreplace")
+    return visible(raw, len(raw))
 
 
 def text_event(event: LogEvent) -> str:
@@ -127,7 +128,10 @@ FORMATS: dict[str, Callable[[LogEvent], str]] = {"json": json_event, "text": tex
 
 @implementer(ILogObserver)
 class EventWriter:
-    """Writes events of at least `level` to a stream. A stream that can't be written to loses events, and no more."""
+    """Writes events of at least `level`, one of `LEVELS`, to a stream in `format`, one of `FORMATS`.
+
+    A stream that can't be written to loses events, and no more.
+    """
 
     def __init__(self, stream: TextIO, level: str, format: str) -> None:
         self._stream = stream
@@ -148,8 +152,3 @@ class EventWriter:
         with suppress(OSError, ValueError):
             self._stream.write(self._write(event))
             self._stream.flush()
-
-
-def event_observer(stream: TextIO, level: str, format: str) -> EventWriter:
-    """The observer that a configuration asks for: `level` is one of `LEVELS`, `format` one of `FORMATS`."""
-    return EventWriter(stream, level, format)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from apigateway.telemetry.tally import own_seconds, status_of
-from apigateway.telemetry.visible import quoted, shortened, visible
+from apigateway.telemetry.visible import quoted, visible
 
 if TYPE_CHECKING:
     from apigateway.exchange import Exchange
@@ -26,8 +26,6 @@ Line = Callable[["Exchange", float], bytes]
 
 MOST_PATH = 8192
 """Bytes of a path with its query that are written, before control bytes are escaped."""
-MOST_TEXT = 1024
-"""The same for anything else that a client says."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -68,7 +66,7 @@ def _path(head: RequestHead, rule: QueryRule) -> bytes:
     path, query = head.path, head.query
     if path[:1] != b"/" and b"@" in head.target:
         path, query = _without_user(path, query)
-    return shortened(path if query is None else path + rule(query), MOST_PATH)
+    return path if query is None else path + rule(query)
 
 
 def _without_user(path: bytes, query: bytes | None) -> tuple[bytes, bytes | None]:
@@ -81,10 +79,6 @@ def _without_user(path: bytes, query: bytes | None) -> tuple[bytes, bytes | None
     if query is not None and b"@" in query:
         return scheme + mark, query.rpartition(b"@")[2]
     return scheme + mark + rest.rpartition(b"@")[2], query
-
-
-def _said(head: RequestHead, name: bytes) -> bytes:
-    return shortened(head.get(name) or b"", MOST_TEXT)
 
 
 def _milliseconds(seconds: float) -> float:
@@ -102,8 +96,8 @@ def json_line(rule: QueryRule) -> Line:
             "time": rfc3339(exchange.started + offset),
             "request_id": visible(exchange.request_id) or None,
             "client": visible(exchange.client.encode("utf-8", "replace")) or None,
-            "method": visible(shortened(head.method, MOST_TEXT)) or None,
-            "path": visible(_path(head, rule)) or None,
+            "method": visible(head.method) or None,
+            "path": visible(_path(head, rule), MOST_PATH) or None,
             "route": exchange.route or None,
             "service": exchange.service or None,
             "target": exchange.target or None,
@@ -115,7 +109,7 @@ def json_line(rule: QueryRule) -> Line:
             "first_byte_ms": _milliseconds(exchange.answered - exchange.started) if exchange.answered else None,
             "service_ms": _milliseconds(total - own_seconds(exchange)) if exchange.sent else None,
             "attempts": exchange.attempts,
-            "user_agent": visible(_said(head, b"user-agent")) or None,
+            "user_agent": visible(head.get(b"user-agent") or b"") or None,
         }
         if exchange.fallback:
             record["fallback"] = True
@@ -130,11 +124,11 @@ def combined_line(rule: QueryRule) -> Line:
     def line(exchange: Exchange, offset: float) -> bytes:
         head = exchange.head
         client = quoted(exchange.client.encode("utf-8", "replace")).replace(" ", "\\x20") or "-"
-        method, path = quoted(shortened(head.method, MOST_TEXT)), quoted(_path(head, rule))
+        method, path = quoted(head.method), quoted(_path(head, rule), MOST_PATH)
         request = f"{method} {path} HTTP/1.{head.minor}" if method else "-"
-        address, mark, query = _said(head, b"referer").partition(b"?")
+        address, mark, query = (head.get(b"referer") or b"").partition(b"?")
         referer = quoted(address + rule(query) if mark else address) or "-"
-        agent = quoted(_said(head, b"user-agent")) or "-"
+        agent = quoted(head.get(b"user-agent") or b"") or "-"
         return (
             f"{client} - - [{_apache_time(int(exchange.started + offset))}] "
             f'"{request}" {status_of(exchange) or "-"} {exchange.bytes_out or "-"} "{referer}" "{agent}"\n'

@@ -29,7 +29,8 @@ class RecordingDownstream:
     `status` (0: none yet), `reason`, `fields`, `length`, `body` and `trailers` are the answer as far as it was flushed,
     `interim` the 1xx answers before it as (status, fields); `is_finished` or `is_aborted` tells how it ended. Then
     the exchange is ended too, at `now()`. `continued` says that the client was told to send its body, `is_open` that
-    it was asked for, `is_paused` that no more of it is wanted for now.
+    it was asked for, `is_paused` that no more of it is wanted for now. `is_whole` and `untaken` are its `progress`, as
+    the test says.
 
     Calls in an order that no client could be sent (a body before its head, two heads, more after the end) raise
     `AssertionError`.
@@ -46,6 +47,8 @@ class RecordingDownstream:
         self.trailers: Fields = []
         self.continued = self.is_open = self.is_paused = False
         self.is_finished = self.is_aborted = self.is_gone = False
+        self.is_whole = True
+        self.untaken = 0
         self._now = now
         self._sent_head = self._sent_end = False
         self._unflushed: list[Callable[[], None]] = []
@@ -147,6 +150,9 @@ class RecordingDownstream:
         if not self.is_gone and not self.is_finished:
             self.is_aborted = True
             self._end_exchange()
+
+    def progress(self) -> tuple[bool, int]:
+        return self.is_whole, self.untaken
 
     # How it is recorded and delivered.
 

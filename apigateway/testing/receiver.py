@@ -10,8 +10,10 @@ from zope.interface import implementer
 from apigateway.errors import GatewayError
 from apigateway.http.lines import split_lines
 from apigateway.interfaces import IAttemptReceiver
+from apigateway.testing.exchanges import exchange_for
 
 if TYPE_CHECKING:
+    from apigateway.exchange import Exchange
     from apigateway.interfaces import Fields, IAttempt
 
 
@@ -22,13 +24,14 @@ class RecordingReceiver:
     `attempt` is the leased one (None: not yet); `status` (0: none yet), `reason`, `fields`, `length`, `body` and
     `trailers` are the answer, `interim` the 1xx answers as (status, fields). `is_writable` says that the target takes
     the request body. `is_ended`, or the `error`, tells how it ended. `events` are the names of the calls in their
-    order, the same name in a row once.
+    order, the same name in a row once. `exchange` is some GET unless it is given, and `deadline` as the test says;
+    `stopped` is the error that the exchange was ended with, if it was: the attempt is cancelled then.
 
     `when_leased` is called with the attempt, so that a test can start it at once. Calls in an impossible order (a body
     before its head, anything after the end) and errors that are no `GatewayError` raise `AssertionError`.
     """
 
-    def __init__(self, when_leased: Callable[[IAttempt], None] | None = None) -> None:
+    def __init__(self, when_leased: Callable[[IAttempt], None] | None = None, exchange: Exchange | None = None) -> None:
         self.attempt: IAttempt | None = None
         self.interim: list[tuple[int, Fields]] = []
         self.status = 0
@@ -40,6 +43,9 @@ class RecordingReceiver:
         self.is_writable = True
         self.is_ended = False
         self.error: GatewayError | None = None
+        self.stopped: GatewayError | None = None
+        self.exchange = exchange or exchange_for()
+        self.deadline = 0.0
         self.events: list[str] = []
         self._when_leased = when_leased
 
@@ -68,6 +74,13 @@ class RecordingReceiver:
         self.attempt = attempt
         if self._when_leased:
             self._when_leased(attempt)
+
+    def stop(self, error: Exception) -> None:
+        self._told("stop")
+        assert isinstance(error, GatewayError), f"{error!r} was not converted"
+        self.stopped = error
+        if self.attempt is not None:
+            self.attempt.cancel()
 
     def informational(self, status: int, fields: Fields) -> None:
         assert not self.status, "an interim answer after the final head"
@@ -111,7 +124,7 @@ class RecordingReceiver:
         self.error = error
 
     def _told(self, event: str) -> None:
-        is_over = self.is_ended or self.error is not None
+        is_over = self.is_ended or self.error is not None or self.stopped is not None
         assert not is_over, f"{event!r} after the attempt was over"
         self._record(event)
 

@@ -27,6 +27,9 @@ class Busy(Protocol):
     def expired(self) -> None:
         """The present step has taken too long."""
 
+    def abandon(self) -> None:
+        """Let go of everything, and answer nothing."""
+
 
 class Bulkhead:
     """Whoever is at work for one service. Lives in the Registry: a new snapshot goes on with the same one.

@@ -59,7 +59,7 @@ class Forward:
         service, exchange = self._service, self.exchange
         exchange.upstream = self
         exchange.service = service.name
-        if len(service.active) >= service.max_in_flight:
+        if len(service.active) >= service.max_in_flight and not service.makes_room(self):
             self._give_up(service.overloaded())
             return
         service.active.add(self)
@@ -107,7 +107,7 @@ class Forward:
             path, lines = plan.target(head), plan.request_lines(exchange, target.host)
         except Exception:
             # A policy has left a head that can't be written.
-            self._stop(unforeseen(exchange, "the request can't be sent on"))
+            self.stop(unforeseen(exchange, "the request can't be sent on"))
             return
         attempt.start(head.method, path, lines, head.length)
         exchange.sent = now = self._service.now()
@@ -205,7 +205,7 @@ class Forward:
         self._body_touched = True
         exchange.bytes_in += len(data)
         if exchange.max_body is not None and exchange.bytes_in > exchange.max_body:
-            self._stop(GatewayError(BODY_TOO_LARGE, f"At most {exchange.max_body} bytes are taken."))
+            self.stop(GatewayError(BODY_TOO_LARGE, f"At most {exchange.max_body} bytes are taken."))
         elif attempt is not None:
             attempt.body(data)
             if not self._starting:
@@ -223,8 +223,8 @@ class Forward:
         attempt.body_end(trailer_fields(trailers) if trailers else trailers)
         attempt.flush()
 
-    def _stop(self, error: GatewayError) -> None:
-        """End the exchange for a reason that is not the target's."""
+    def stop(self, error: GatewayError) -> None:
+        """See `IAttemptReceiver.stop`."""
         self.abandon(error)
         self.exchange.fail(error)
 
@@ -294,7 +294,7 @@ class Forward:
         try:
             answer = self._plan.answer(exchange, status, reason, lines, length, now)
         except GatewayError as error:
-            self._stop(error)
+            self.stop(error)
             return
         exchange.status = answer[0]
         exchange.downstream.send_head(*answer)

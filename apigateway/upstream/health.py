@@ -113,8 +113,7 @@ def _text(failure: Failure) -> str:
 class HealthChecker:
     """Checks each target of a service once in every interval, one after the other, evenly spread.
 
-    `on_change(target, reason, now)` is called after a target's health has changed. A check that takes longer than the
-    interval is not joined by a second one.
+    A check that takes longer than the interval is not joined by a second one.
     """
 
     log = Logger()
@@ -128,7 +127,6 @@ class HealthChecker:
         now: Callable[[], float],
         probe: Callable[[str, float], Deferred[int]],
         random: Random,
-        on_change: Callable[[Checked, str, float], None],
     ) -> None:
         self._service_name = service_name
         self._targets = tuple(targets)
@@ -137,7 +135,6 @@ class HealthChecker:
         self._now = now
         self._probe = probe
         self._random = random
-        self._on_change = on_change
         self._loop: LoopingCall | None = None
         self._turn = 0
         self._due: IDelayedCall | None = None
@@ -194,15 +191,14 @@ class HealthChecker:
         now, options = self._now(), self._options
         after = options.unhealthy_after if error else options.healthy_after
         if target.health.observe(not error, now, now - began, error, after):
-            self._tell(target, error or f"{after} good checks in a row", now)
+            self._tell(target, error or f"{after} good checks in a row")
 
-    def _tell(self, target: Checked, reason: str, now: float) -> None:
+    def _tell(self, target: Checked, reason: str) -> None:
         fields = {"service": self._service_name, "target": target.url, "reason": reason}
         if target.health.healthy:
             self.log.info("{service}: {target} is healthy: {reason}", event="target-healthy", **fields)
         else:
             self.log.warn("{service}: {target} is unhealthy: {reason}", event="target-unhealthy", **fields)
-        self._on_change(target, reason, now)
 
     def _over(self, result: Failure | None, target: Checked) -> None:
         del self._under_way[target.url]

@@ -58,6 +58,11 @@ class NativeConnection(Protocol):
         """The connection has carried an exchange before the present one."""
         return self.exchanges > 1
 
+    @property
+    def receiver(self) -> IAttemptReceiver | None:
+        """Whom the present exchange is for."""
+        return self._receiver
+
     # The pool's side.
 
     def lend(self, receiver: IAttemptReceiver) -> None:

@@ -12,14 +12,12 @@ from zope.interface import implementer
 
 from apigateway.errors import GatewayError
 from apigateway.interfaces import IAttemptReceiver, ITransport
-from apigateway.upstream.line import Line
+from apigateway.upstream.lanes import NO_LINE, Lanes
 from apigateway.upstream.native_connection import NativeConnection
-from apigateway.upstream.pool import PoolOptions, exhausted
+from apigateway.upstream.pool import PoolOptions
 
 Dial = Callable[[Callable[[], Protocol], Callable[[GatewayError], None]], None]
 """Connect a new protocol, or call back with why not."""
-
-_NO_LINE = float("inf")
 
 
 @implementer(ITransport)
@@ -30,13 +28,12 @@ class NativeTransport:
         self._options = options
         self._dial = dial
         self._now = now
-        self._wait_s = wait_s
         self._idle: list[NativeConnection] = []
         self._open: set[NativeConnection] = set()
         self._connecting = 0
-        # Until when each waits, and whether for a connection that was never used.
-        self._waiting: dict[IAttemptReceiver, tuple[float, bool]] = {}
-        self._line = Line(options.waiting, wait_s)
+        self._lanes = Lanes(options, wait_s)
+        self._waiting = self._lanes.first
+        self._behind = self._lanes.behind
         self._opened = self._reused = 0
         self._closed = self._serving_line = False
 
@@ -46,6 +43,11 @@ class NativeTransport:
 
     def lease(self, receiver: IAttemptReceiver, fresh: bool = False) -> None:
         """See `ITransport.lease`."""
+        lanes = self._lanes
+        if lanes.crowd.is_besieged and lanes.holds_back(receiver):
+            lanes.join(receiver, fresh, self._connecting, self._now())
+            self._serve_line()
+            return
         while self._idle and not fresh:
             connection = self._idle.pop()
             if connection.doubtful and connection.has_unread:
@@ -57,18 +59,27 @@ class NativeTransport:
         if self._has_room() or self._idle:
             if not self._has_room():
                 self._give_up(self._idle[0])
-            # The dialer has a time limit of its own, and tells.
-            self._waiting[receiver] = (_NO_LINE, fresh)
+            self._waiting[receiver] = (NO_LINE, fresh)
             self._connect()
-        elif self._line.takes(len(self._waiting) - self._connecting, self._now()):
-            # Those whose connection is being made stand in no line.
-            self._waiting[receiver] = (self._now() + self._wait_s, fresh)
         else:
-            receiver.failed(exhausted(self._options))
+            lanes.join(receiver, fresh, self._connecting, self._now())
+            if receiver in self._waiting:
+                lanes.make_room(self._now())
 
     def cancel(self, receiver: IAttemptReceiver) -> None:
         """See `ITransport.cancel`."""
-        self._waiting.pop(receiver, None)
+        self._lanes.leave(receiver)
+
+    def make_room(self, receiver: IAttemptReceiver) -> bool:
+        """See `ITransport.make_room`."""
+        return self._lanes.yield_to(receiver, self._now())
+
+    def _serve_line(self) -> None:
+        """Who had to wait though there are connections, or room for them, gets what is not kept for others any more."""
+        for _ in range(len(self._idle)):
+            if self._lanes.wanted > self._connecting:
+                self._offer(self._idle.pop())
+        self._connect_for_line()
 
     def _connect(self) -> None:
         self._connecting += 1
@@ -76,12 +87,12 @@ class NativeTransport:
 
     def _not_connected(self, error: GatewayError) -> None:
         self._connecting -= 1
-        if len(self._waiting) <= self._connecting:
+        if self._lanes.wanted <= self._connecting:
             # Whoever this was for is gone; for each who waits there is another on its way.
             return
-        receiver = self._next_waiting(is_fresh=True)
-        if receiver is not None:
-            receiver.failed(error)
+        found = self._lanes.take(True, self._now())
+        if found is not None:
+            found[0].failed(error)
         self._connect_for_line()
 
     def _connect_for_line(self) -> None:
@@ -91,23 +102,13 @@ class NativeTransport:
             return
         self._serving_line = True
         try:
-            while len(self._waiting) > self._connecting and not self._closed and self._has_room():
+            while self._lanes.wanted > self._connecting and not self._closed and self._has_room():
                 self._connect()
         finally:
             self._serving_line = False
 
     def _has_room(self) -> bool:
         return len(self._open) + self._connecting < self._options.connections
-
-    def _next_waiting(self, is_fresh: bool) -> IAttemptReceiver | None:
-        """The first in the line whom a connection suits; `is_fresh` says that it was never used."""
-        for receiver, (until, wants_fresh) in self._waiting.items():
-            if is_fresh or not wants_fresh:
-                del self._waiting[receiver]
-                if until is not _NO_LINE:
-                    self._line.served(self._now())
-                return receiver
-        return None
 
     # Connections report here.
 
@@ -120,7 +121,7 @@ class NativeTransport:
 
     def released(self, connection: NativeConnection) -> None:
         """An exchange is over and the connection can carry another."""
-        if self._waiting or self._closed:
+        if self._waiting or self._behind or self._closed:
             self._offer(connection)
         else:
             connection.idle_since = self._now()
@@ -139,11 +140,11 @@ class NativeTransport:
         if connection.doubtful and connection.has_unread:
             connection.discard()
             return
-        receiver = self._next_waiting(not connection.exchanges) if self._waiting else None
-        if receiver is not None:
+        found = self._lanes.take(not connection.exchanges, self._now()) if self._waiting or self._behind else None
+        if found is not None:
             self._reused += connection.exchanges > 0
-            connection.lend(receiver)
-        elif self._closed or len(self._waiting) > self._connecting:
+            connection.lend(found[0])
+        elif self._closed or self._lanes.wanted > self._connecting:
             # Whoever is left in the line wants one that was never used, and there must be room for it.
             self._give_up(connection)
         else:
@@ -158,16 +159,17 @@ class NativeTransport:
     # Upkeep.
 
     def sweep(self, now: float) -> None:
-        """See `ITransport.sweep`; whoever has waited too long is told as well."""
+        """See `ITransport.sweep`; whoever has waited too long is told, and the slow make room for those who wait."""
         too_old = now - self._options.idle
         for connection in [one for one in self._idle if one.idle_since <= too_old]:
             self._give_up(connection)
         for connection in self._idle:
             connection.doubtful = True
-        for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
-            # What the one before did may have helped this one.
-            if self._waiting.pop(receiver, None) is not None:
-                receiver.failed(exhausted(self._options))
+        self._lanes.sweep(self._open, len(self._open) - len(self._idle), now)
+        while len(self._lanes) > self._connecting and self._lanes.make_room(now):
+            pass
+        if self._lanes:
+            self._serve_line()
 
     def close(self) -> None:
         """See `ITransport.close`."""
@@ -180,7 +182,7 @@ class NativeTransport:
         return {
             "open": len(self._open),
             "idle": len(self._idle),
-            "waiting": len(self._waiting),
+            "waiting": len(self._lanes),
             "opened": self._opened,
             "reused": self._reused,
         }

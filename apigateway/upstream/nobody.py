@@ -45,6 +45,10 @@ class Nobody:
     def abort(self) -> None:
         """Nobody reads."""
 
+    def progress(self) -> tuple[bool, int]:
+        """Nobody waits."""
+        return True, 0
+
 
 NOBODY = Nobody()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from apigateway.errors import INTERNAL_ERROR, GatewayError
+from apigateway.errors import GatewayError, unforeseen_error
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
 from apigateway.http.fields import REWRITTEN
@@ -104,7 +104,7 @@ def unforeseen(exchange: Exchange, what: str) -> GatewayError:
         "exchange {request_id} failed: {what}",
         what=what, request_id=exchange.request_id.decode("latin-1"), route=exchange.route,
     )  # fmt: skip
-    return GatewayError(INTERNAL_ERROR, "Something unforeseen went wrong; the log tells more.")
+    return unforeseen_error()
 
 
 _VIA_LINE = b"Via: %b\r\n" % VIA

@@ -92,6 +92,10 @@ class Service:
         """Why no more exchanges are taken at present, and when to come again. Counts as a refusal."""
         return self.bulkhead.refusal(self.max_in_flight, self._pace.per_second())
 
+    def makes_room(self, one: Forward) -> bool:
+        """All places are taken; whether an exchange whose client is too slow has left its place to this one."""
+        return any(target.transport.make_room(one) for target in self.targets)
+
     def forward(self, exchange: Exchange, plan: ForwardPlan, body_asked: bool = False) -> None:
         """Answer an exchange from this service. `body_asked`: another has begun to take the request body."""
         one = Forward(self, exchange, plan, body_asked)

@@ -74,6 +74,11 @@ class TreqAttempt:
         self._paused = self._starting = False
         self._request_sent = True
 
+    @property
+    def receiver(self) -> IAttemptReceiver | None:
+        """See `IAttempt.receiver`."""
+        return self._receiver
+
     # IAttempt.
 
     def start(self, method: bytes, target: bytes, lines: bytes, length: int) -> None:

@@ -20,8 +20,8 @@ from zope.interface import implementer
 from apigateway.interfaces import IAttemptReceiver, ITransport
 from apigateway.upstream.dial import Resolve
 from apigateway.upstream.endpoint import endpoint_for
-from apigateway.upstream.line import Line
-from apigateway.upstream.pool import PoolOptions, exhausted
+from apigateway.upstream.lanes import Lanes
+from apigateway.upstream.pool import PoolOptions
 from apigateway.upstream.treq_attempt import TreqAttempt
 from apigateway.upstream.treq_connection import TreqConnection, TreqConnectionFactory
 from apigateway.upstream.treq_errors import connect_error
@@ -76,7 +76,6 @@ class TreqTransport:
         self._reactor = reactor
         self._options = options
         self._now = now
-        self._wait_s = wait_s
         policy = policy or BrowserLikePolicyForHTTPS()
         endpoint, secure = endpoint_for(reactor, url, connect_timeout_s, policy, resolve, now)
         self._secure = secure
@@ -87,8 +86,7 @@ class TreqTransport:
         self._pool.cachedConnectionTimeout = options.idle  # type: ignore[assignment]  # any number of seconds will do
         self._connections: dict[Any, TreqConnection] = {}
         self._leasing: dict[IAttemptReceiver, Deferred[Any]] = {}
-        self._waiting: dict[IAttemptReceiver, tuple[float, bool]] = {}
-        self._line = Line(options.waiting, wait_s)
+        self._lanes = Lanes(options, wait_s)
         self._running = self._opened = self._leased = 0
         self._closed = self._serving = False
 
@@ -98,19 +96,27 @@ class TreqTransport:
 
     def lease(self, receiver: IAttemptReceiver, fresh: bool = False) -> None:
         """See `ITransport.lease`."""
-        if self._running < self._options.connections:
+        lanes = self._lanes
+        is_held_back = lanes.holds_back(receiver)
+        if self._running < self._options.connections and not is_held_back:
             self._begin(receiver, fresh)
-        elif self._line.takes(len(self._waiting), self._now()):
-            self._waiting[receiver] = (self._now() + self._wait_s, fresh)
-        else:
-            receiver.failed(exhausted(self._options))
+            return
+        lanes.join(receiver, fresh, 0, self._now())
+        if is_held_back:
+            self._serve_waiting()
+        elif receiver in lanes.first:
+            lanes.make_room(self._now())
 
     def cancel(self, receiver: IAttemptReceiver) -> None:
         """See `ITransport.cancel`."""
-        self._waiting.pop(receiver, None)
+        self._lanes.leave(receiver)
         leasing = self._leasing.pop(receiver, None)
         if leasing is not None:
             leasing.cancel()
+
+    def make_room(self, receiver: IAttemptReceiver) -> bool:
+        """See `ITransport.make_room`."""
+        return self._lanes.yield_to(receiver, self._now())
 
     def _begin(self, receiver: IAttemptReceiver, fresh: bool) -> None:
         self._running += 1
@@ -153,11 +159,11 @@ class TreqTransport:
             return
         self._serving = True
         try:
-            while self._waiting and self._running < self._options.connections:
-                receiver = next(iter(self._waiting))
-                _, fresh = self._waiting.pop(receiver)
-                self._line.served(self._now())
-                self._begin(receiver, fresh)
+            while self._lanes and self._running < self._options.connections:
+                found = self._lanes.take(True, self._now())
+                if found is None:
+                    break
+                self._begin(*found)
         finally:
             self._serving = False
 
@@ -175,11 +181,12 @@ class TreqTransport:
     # Upkeep.
 
     def sweep(self, now: float) -> None:
-        """Tell whoever has waited too long; idle connections are closed by timers of the pool."""
-        for receiver in [one for one, (until, _) in self._waiting.items() if until <= now]:
-            # What the one before did may have helped this one.
-            if self._waiting.pop(receiver, None) is not None:
-                receiver.failed(exhausted(self._options))
+        """Tell whoever has waited too long, and let the slow make room; timers of the pool close idle connections."""
+        attempts = [one.watcher for one in self._connections.values() if isinstance(one.watcher, TreqAttempt)]
+        self._lanes.sweep(attempts, self._running, now)
+        while self._lanes and self._lanes.make_room(now):
+            pass
+        self._serve_waiting()
         if self._secure:
             for connection in [one for one in self._connections.values() if one.is_leaving]:
                 connection.drop()
@@ -199,7 +206,7 @@ class TreqTransport:
         return {
             "open": len(self._connections),
             "idle": sum(one.watcher is None and one.ready.called for one in self._connections.values()),
-            "waiting": len(self._waiting),
+            "waiting": len(self._lanes),
             "opened": self._opened,
             "reused": max(0, self._leased - self._opened),
         }

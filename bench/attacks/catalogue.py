@@ -34,6 +34,7 @@ def _slow_http(name: str, about: str, *how: str) -> Attack:
 
 
 _FEW = f"connections: {BOUND}"
+_SLOW = "min_rate: 0"
 _TIGHT = f"connections: {BOUND}, connections_per_client: 500"
 _ALL = (
     Attack("never-speaks", "3000 connections that say nothing, where 2000 may be", 3000, 1, _FEW),
@@ -42,7 +43,9 @@ _ALL = (
     Attack("slow-head", "3000 heads that never end", 3000, 1, _FEW),
     Attack("slow-head-from-many", "the same from 500 addresses", 3000, 500, _FEW),
     Attack("slow-body", "1000 bodies of a byte a second", 1000, 1, "body_timeout: 3s"),
+    Attack("slow-body-from-many", "2000 of them, from 2000 addresses, where no rate is asked for", 2000, 2000, _SLOW),
     Attack("slow-reader", "500 readers of 100 bytes a second", 500, 1, "body_timeout: 3s"),
+    Attack("slow-reader-from-many", "2000 of them, from 2000 addresses, likewise", 2000, 2000, _SLOW),
     Attack("header-flood", "heads of 150 KB"),
     Attack("uri-flood", "targets of a megabyte"),
     Attack("chunks-of-one", "endless bodies in chunks of a byte", 16),

@@ -45,8 +45,8 @@ async def slow_body(line: Line) -> None:
 
 
 async def slow_reader(line: Line) -> None:
-    """Asks for a megabyte, and takes a hundred bytes a second."""
-    line[1].write(b"GET /api/files/1m HTTP/1.1\r\n" + HOST + b"\r\n")
+    """Asks for a hundred megabytes, which no buffer takes, and reads a hundred bytes a second."""
+    line[1].write(b"GET /api/files/100m HTTP/1.1\r\n" + HOST + b"\r\n")
     while await line[0].read(100):
         await asyncio.sleep(1)
 

@@ -25,7 +25,9 @@ RACE_S = 2.0
 """How long a service that closes connections explains the end of one that was just taken."""
 
 WHEN_DOWN = frozenset(("connect-failed", "connection-lost", "connect-timeout", "response-timeout", CUT))
-IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
+REPEATED = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
+"""Methods of which a request is sent again when its connection ends first: those of the load have no bodies."""
+
 GATEWAY_STATUSES = frozenset((502, 503, 504))
 
 
@@ -124,7 +126,7 @@ def _is_down(outcome: Outcome, history: History) -> bool:
 
 
 def _is_race(outcome: Outcome, history: History) -> bool:
-    if outcome.seen != "connection-lost" or outcome.method in IDEMPOTENT:
+    if outcome.seen != "connection-lost" or outcome.method in REPEATED:
         return False
     return history.was_race(outcome.service, outcome.began, outcome.ended)
 
@@ -146,7 +148,7 @@ def _why_fallback(outcome: Outcome, history: History) -> str:
         return f"fallback for fault {outcome.fault}"
     if history.failed_often(service, began, ended):
         return "fallback while the service was failing"
-    if outcome.method not in IDEMPOTENT and history.was_race(service, began, ended):
+    if outcome.method not in REPEATED and history.was_race(service, began, ended):
         return "fallback for a connection that was closed just when it was taken"
     return ""
 

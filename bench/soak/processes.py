@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.peers import ROOT
+from bench.running import tied
 
 PATIENCE_S = 30.0
 
@@ -43,12 +43,10 @@ class Process:
 
     async def start(self) -> None:
         """Start it, and wait until it listens. Raises `RuntimeError` where it does not."""
-        # Whatever ends this process ends the others.
-        bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         with self._output.open("ab") as output:
             self._running = subprocess.Popen(
-                [*bound, *self._command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, cwd=ROOT
+                tied(*self._command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, cwd=ROOT
             )
         try:
             async with asyncio.timeout(PATIENCE_S):

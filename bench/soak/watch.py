@@ -19,7 +19,7 @@ SLACK = 4 << 20
 """Bytes that an allocator may keep or give back at will."""
 
 MORE_DESCRIPTORS = 3
-"""As many more may be open at the end, at rest, than at the beginning: kept connections of health checks."""
+"""As many more may be open at the end, at rest, than at the beginning: health checks that are under way."""
 
 
 def descriptors(pid: int) -> int:

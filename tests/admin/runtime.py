@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 from treq.testing import StubTreq
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,11 +19,13 @@ from zope.interface import implementer
 from apigateway.admin.pages import gateway_pages
 from apigateway.admin.view import View
 from apigateway.config.model import CircuitBreaker as BreakerOptions
+from apigateway.downstream.connections import Connections
 from apigateway.exchange import Exchange
 from apigateway.interfaces import IAttemptReceiver, ITransport
 from apigateway.routing.route import Route
 from apigateway.routing.shedding import Shedding
 from apigateway.routing.snapshot import Snapshot
+from apigateway.telemetry.reloads import Reloads
 from apigateway.telemetry.telemetry import Telemetry
 from apigateway.testing.exchanges import exchange_for
 from apigateway.upstream.breaker import CircuitBreaker
@@ -45,6 +48,9 @@ class StillTransport:
         raise NotImplementedError
 
     def cancel(self, receiver: IAttemptReceiver) -> None:
+        raise NotImplementedError
+
+    def make_room(self, receiver: IAttemptReceiver) -> bool:
         raise NotImplementedError
 
     def sweep(self, now: float) -> None:
@@ -78,6 +84,9 @@ class Runtime:
             token=token,
             hosts=hosts,
             shedding=self.shedding,
+            connections=Connections(20, 10, str, self.now).describe,
+            reloads=Reloads(),
+            reload=lambda asked_by: Deferred(),
         )
         self.pages = gateway_pages(self.view)
 

@@ -22,7 +22,7 @@ class ReloadTests(PagesTestCase):
         self.result = GOOD
         self.reloads_with(self.reload)
 
-    def reloads_with(self, reload: Callable[[str], Deferred[Reload]] | None) -> None:
+    def reloads_with(self, reload: Callable[[str], Deferred[Reload]]) -> None:
         """What the pages ask for a reload."""
         self.runtime.pages = gateway_pages(replace(self.runtime.view, reload=reload))
 
@@ -86,10 +86,6 @@ class ReloadTests(PagesTestCase):
         token = {"Authorization": "Bearer s3cret"}
         self.assertEqual(self.post(Origin="http://127.0.0.1:8000", **token).status, 200)
         self.assertEqual(self.post(**{"Sec-Fetch-Site": "same-origin"}, **token).status, 200)
-
-    def test_where_nothing_can_be_reloaded_it_says_so(self) -> None:
-        self.reloads_with(None)
-        self.assertEqual(self.post().status, 422)
 
     def test_what_goes_wrong_unforeseen_is_answered_too(self) -> None:
         def fail(asked_by: str) -> Deferred[Reload]:

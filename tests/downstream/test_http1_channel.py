@@ -13,7 +13,7 @@ from zope.interface.verify import verifyClass
 from apigateway.downstream.http1_channel import Http1Channel
 from apigateway.downstream.outflow import LINGER_S
 from apigateway.downstream.site import SiteLimits
-from apigateway.errors import AMBIGUOUS_PATH, BODY_TOO_LARGE, NO_ROUTE, GatewayError
+from apigateway.errors import AMBIGUOUS_PATH, BODY_TOO_LARGE, CLIENT_TOO_SLOW, NO_ROUTE, GatewayError
 from apigateway.http.request_reader import PIPELINED
 from apigateway.interfaces import IDownstream
 from apigateway.testing.client import MemoryClient
@@ -508,6 +508,22 @@ class SlowReaderTests(ChannelCase):
         client.read_again()
         self.stand.network.pump()
         self.assertEqual(self.answered(client), [200] * 500)
+
+    def test_whoever_answers_can_see_how_much_was_not_taken(self) -> None:
+        client = self.stalled()
+        progress = self.stand.last.exchange.downstream.progress()
+        self.assertEqual(progress, (True, unsent(self.stand.channel)))
+        self.assertGreater(progress[1], 0)
+        client.read_again()
+        self.stand.network.pump()
+        self.assertEqual(self.stand.last.exchange.downstream.progress(), (True, 0))
+
+    def test_who_makes_room_because_it_is_slow_is_not_waited_for(self) -> None:
+        client = self.stalled()
+        self.stand.last.exchange.fail(GatewayError(CLIENT_TOO_SLOW))
+        client.read_again()
+        self.stand.network.pump()
+        self.is_reset(client)
 
     def test_an_answer_that_nobody_reads_for_a_minute_is_cut(self) -> None:
         client = self.stalled()

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from apigateway.downstream.intake import CRUMBS_SIZE, Intake
-from apigateway.downstream.pace import NEVER
+from apigateway.downstream.sending_pace import NEVER
 from apigateway.http.request_reader import PIPELINED, HeadLimits
 from apigateway.interfaces import Fields, IUpstream
 from apigateway.sockets.transports import READ_SIZE
@@ -70,6 +70,14 @@ class IntakeTests(SynchronousTestCase):
         self.assertEqual(self.intake.next().head.target, b"/")
         self.assertIsNone(self.intake.body)
         self.assertEqual(self.intake.awaited_until(5.0), NEVER)
+
+    def test_it_tells_whether_a_request_is_all_here_also_before_its_body_is_asked_for(self) -> None:
+        self.assertTrue(self.intake.is_whole)
+        self.feed(ask("PUT", "/", "Content-Length: 3") + b"ab")
+        self.intake.next()
+        self.assertFalse(self.intake.is_whole)
+        self.feed(b"c")
+        self.assertTrue(self.intake.is_whole)
 
     def test_a_body_is_given_as_it_comes_once_it_is_asked_for(self) -> None:
         self.feed(ask("PUT", "/", "Content-Length: 6") + b"ab")

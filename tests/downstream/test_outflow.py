@@ -45,6 +45,10 @@ class OutflowTests(SynchronousTestCase):
     def goes_on(self, least: int = 1000) -> bool:
         return self.outflow.goes_on(self.pipe, least)
 
+    def test_what_is_not_taken_can_be_seen(self) -> None:
+        self.write(1000)
+        self.assertEqual(self.outflow.untaken(self.pipe), 1000)
+
     def test_a_stall_is_looked_at_soon_and_judged_from_then_on(self) -> None:
         self.write(100_000)
         self.assertEqual(self.outflow.stall(), LOOK_S)

@@ -233,6 +233,10 @@ class EndTests(AdapterCase):
             self.assertEqual((statuses(client.answers()), client.is_open), ([-200], False))
             self.page.observer.exchanges.clear()
 
+    def test_its_request_is_all_here_from_the_beginning(self) -> None:
+        self.client(ask("PUT", body=b"abc"))
+        self.assertEqual(self.last.downstream.progress(), (True, 0))
+
     def test_even_where_it_ends_with_the_connection(self) -> None:
         client = self.aborted("1.0")
         assert client.lost is not None

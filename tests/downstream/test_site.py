@@ -53,7 +53,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_new_bounds_hold_for_those_who_come(self) -> None:
         stand = Stand(wait)
-        stand.site.limits = SiteLimits(connections=1)
+        stand.site.bound(SiteLimits(connections=1))
         first, second = stand.client(ask()), stand.client(ask())
         self.assertEqual((first.is_open, second.is_open), (True, False))
 

@@ -135,7 +135,7 @@ PLANTED: dict[str, tuple[object, str, object]] = {
     "routes": (snapshot, "read_path", lambda path: (path, frozenset())),
     "configuration": (configuration, "parse_text", _raises),
     "limits": (limits, "limit_key", lambda address: address),
-    "log_lines": (lines, "visible", lambda raw: raw.decode("latin-1")),
+    "log_lines": (lines, "visible", lambda raw, most=0: raw.decode("latin-1")),
     "exposition": (prometheus, "_ESCAPES", {}),
 }
 """For each target, something that is put in place of what is right."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.downstream.listeners import Listeners
 from apigateway.errors import STOPPING
-from apigateway.lifecycle.listeners import Listeners
 from apigateway.lifecycle.stopping import Stopping
+from apigateway.routing.thinking import Thinking
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.exchanges import exchange_for
+from apigateway.upstream.bulkhead import Bulkhead, Busy
 from tests.downstream.stand import Stand, ask, echo, statuses, wait
 
 
 class Worker:
     """Whoever works on an exchange for which nobody waits."""
 
-    def __init__(self, everyone: set[object]) -> None:
+    deadline = 0.0
+
+    def __init__(self, everyone: set[Busy]) -> None:
         self.exchange = exchange_for()
         self._everyone = everyone
         everyone.add(self)
@@ -24,12 +28,15 @@ class Worker:
     def abandon(self) -> None:
         self._everyone.discard(self)
 
+    def expired(self) -> None:
+        raise AssertionError("nobody looks at its deadline")
+
 
 class StoppingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.stand = Stand(echo)
         self.network = self.stand.network
-        self.everyone: set[object] = set()
+        self.everyone: set[Busy] = set()
         self.listeners = Listeners(self.stand.site, self.network.reactor, lambda port: port)
         self.successResultOf(self.listeners.begin("tcp:1"))
         self.stopping = Stopping(self.stand.site, self.listeners, self.everyone, self.network.reactor, self.network.now)
@@ -81,6 +88,15 @@ class StoppingTests(SynchronousTestCase):
         self.network.advance(2)
         self.successResultOf(done)
         self.assertEqual((worker.exchange.cause, worker.exchange.status), (STOPPING, 503))
+
+    def test_a_policy_that_still_thinks_is_asked_no_longer(self) -> None:
+        exchange, cancelled = exchange_for(), list[object]()
+        bulkhead = Bulkhead("shop", self.everyone, lambda: 0.5)
+        Thinking(exchange, Deferred(cancelled.append), bulkhead, 3600.0, self.fail).begin()
+        done = self.run_it(0, 0)
+        self.network.advance(0.1)
+        self.successResultOf(done)
+        self.assertEqual((exchange.cause, exchange.status, len(cancelled)), (STOPPING, 503, 1))
 
     def test_with_nobody_left_it_is_done_at_once(self) -> None:
         done = self.run_it(0, 3600)

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.exchange import Exchange
 from apigateway.telemetry.events import FORMATS as EVENT_FORMATS
-from apigateway.telemetry.events import event_observer
+from apigateway.telemetry.events import EventWriter
 from apigateway.telemetry.lines import FORMATS, QUERY_RULES
 from apigateway.testing.gateway import running_gateway
 from apigateway.testing.memory import MemoryNetwork
@@ -111,7 +111,7 @@ class EventTests(SynchronousTestCase):
 
     def told(self, format: str, **event: Any) -> str:
         stream = io.StringIO()
-        event_observer(stream, "debug", format)(
+        EventWriter(stream, "debug", format)(
             {"log_level": LogLevel.warn, "log_namespace": "x", "log_time": 0.0, **event}
         )
         return stream.getvalue()

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.check import routes_table
 from apigateway.config.read import ConfigurationError, parse_text
-from apigateway.telemetry.events import event_observer
+from apigateway.telemetry.events import EventWriter
 from apigateway.telemetry.lines import FORMATS, QUERY_RULES
 from apigateway.testing.gateway import RunningGateway, running_gateway
 from apigateway.testing.memory import MemoryNetwork
@@ -111,7 +111,7 @@ class LogTests(RunningCase):
     def test_the_traceback_of_a_failure_shows_no_values_of_variables(self) -> None:
         stream = io.StringIO()
         for format in ("text", "json"):
-            event_observer(stream, "debug", format)(
+            EventWriter(stream, "debug", format)(
                 {
                     "log_level": LogLevel.critical,
                     "log_format": "x",
@@ -131,7 +131,7 @@ class LogTests(RunningCase):
 
     def test_events_of_a_life_hold_none(self) -> None:
         stream = io.StringIO()
-        observer = event_observer(stream, "debug", "text")
+        observer = EventWriter(stream, "debug", "text")
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         for service_answers in (200, 500, 500, 500, 500, 500, 500):

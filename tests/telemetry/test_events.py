@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 import apigateway
-from apigateway.telemetry.events import EVENTS, FORMATS, LEVELS, event_observer, json_event, text_event
+from apigateway.telemetry.events import EVENTS, FORMATS, LEVELS, EventWriter, json_event, text_event
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.text(st.characters()),
@@ -38,7 +38,7 @@ class Odd:
 def emitted(format: str = "json", level: str = "debug") -> tuple[Logger, StringIO]:
     """A logger, and where its events are written."""
     stream = StringIO()
-    return Logger(namespace="apigateway.test", observer=event_observer(stream, level, format)), stream
+    return Logger(namespace="apigateway.test", observer=EventWriter(stream, level, format)), stream
 
 
 def words_in(source: Path) -> Iterator[str]:
@@ -160,7 +160,7 @@ class ObserverTests(SynchronousTestCase):
     """What is written at all."""
 
     def test_it_is_an_observer_as_twisted_wants_it(self) -> None:
-        verifyObject(ILogObserver, event_observer(StringIO(), "info", "text"))
+        verifyObject(ILogObserver, EventWriter(StringIO(), "info", "text"))
 
     def test_events_below_the_level_are_left_out(self) -> None:
         told = {}
@@ -173,7 +173,7 @@ class ObserverTests(SynchronousTestCase):
 
     def test_level_and_format_can_change_while_it_runs(self) -> None:
         stream = StringIO()
-        observer = event_observer(stream, "warn", "text")
+        observer = EventWriter(stream, "warn", "text")
         log = Logger(namespace="x", observer=observer)
         log.info("one")
         observer.change("info", "json")
@@ -183,7 +183,7 @@ class ObserverTests(SynchronousTestCase):
     def test_events_of_the_older_log_are_told_too(self) -> None:
         for format in FORMATS:
             stream = StringIO()
-            publisher = legacy.LogPublisher(publishPublisher=LogPublisher(event_observer(stream, "debug", format)))
+            publisher = legacy.LogPublisher(publishPublisher=LogPublisher(EventWriter(stream, "debug", format)))
             publisher.msg("Starting factory", "twice")
             self.assertIn("Starting factory twice", stream.getvalue())
             self.assertNotIn("isError", stream.getvalue())
@@ -192,7 +192,7 @@ class ObserverTests(SynchronousTestCase):
         told = {}
         for level in ("debug", "info"):
             stream = StringIO()
-            log = Logger(namespace="twisted.web.client", observer=event_observer(stream, level, "text"))
+            log = Logger(namespace="twisted.web.client", observer=EventWriter(stream, level, "text"))
             log.info("Starting factory")
             log.warn("out of files")
             told[level] = stream.getvalue().count("\n")
@@ -200,7 +200,7 @@ class ObserverTests(SynchronousTestCase):
 
     def test_a_stream_that_cannot_be_written_to_loses_events_and_no_more(self) -> None:
         stream = StringIO()
-        observer = event_observer(stream, "info", "text")
+        observer = EventWriter(stream, "info", "text")
         stream.close()
         observer({"log_format": "x"})
         self.assertTrue(stream.closed)

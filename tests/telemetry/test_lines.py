@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.errors import BAD_REQUEST, RATE_LIMITED
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
-from apigateway.telemetry.lines import FORMATS, MOST_PATH, MOST_TEXT, QUERY_RULES, rfc3339
+from apigateway.telemetry.lines import FORMATS, MOST_PATH, QUERY_RULES, rfc3339
+from apigateway.telemetry.visible import MOST_TEXT
 from tests.telemetry.ended import AGENT, ended
 
 SECRETS = (

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.telemetry.visible import quoted, shortened, visible
+from apigateway.telemetry.visible import MOST_TEXT, quoted, visible
 
 
 class VisibleTests(SynchronousTestCase):
@@ -37,4 +37,6 @@ class VisibleTests(SynchronousTestCase):
         self.assertEqual(quoted(b'a"b\\'), r"a\"b\\")
 
     def test_what_is_too_long_is_cut_and_says_so(self) -> None:
-        self.assertEqual([shortened(raw, 3) for raw in (b"", b"abc", b"abcd")], [b"", b"abc", b"abc..."])
+        for text in (visible, quoted):
+            self.assertEqual([text(raw, 3) for raw in (b"", b"abc", b"abcd")], ["", "abc", "abc..."])
+            self.assertEqual(len(text(b"a" * 9000)), MOST_TEXT + 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -15,6 +17,14 @@ ATTEMPT = object()
 class RecordingReceiverTests(SynchronousTestCase):
     def test_it_is_what_its_interface_says(self):
         verifyObject(IAttemptReceiver, RecordingReceiver())
+
+    def test_one_that_is_stopped_gives_up_its_attempt_and_hears_no_more(self):
+        cancelled = []
+        receiver = RecordingReceiver()
+        receiver.leased(SimpleNamespace(cancel=lambda: cancelled.append(True)))
+        receiver.stop(GatewayError(CONNECTION_LOST))
+        self.assertEqual((receiver.stopped.cause, cancelled), (CONNECTION_LOST, [True]))
+        self.assertRaises(AssertionError, receiver.failed, GatewayError(CONNECTION_LOST))
 
     def test_it_records_an_answer(self):
         started = []

@@ -9,6 +9,7 @@ from apigateway.errors import GatewayError
 from apigateway.http.lines import join_lines, split_lines
 from apigateway.interfaces import IAttempt, ICircuitBreaker, ITransport
 from apigateway.testing.exchanges import exchange_for
+from apigateway.upstream.crowding import TOO_SLOW
 from apigateway.upstream.health import TargetHealth
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.retry import RetryBudget
@@ -104,7 +105,10 @@ class ScriptedAttempt:
 
 @implementer(ITransport)
 class ScriptedTransport:
-    """Lends when the test says so, or with `lends` at once; `reused` marks what it lends when not asked for fresh."""
+    """Lends when the test says so, or with `lends` at once; `reused` marks what it lends when not asked for fresh.
+
+    `makes_room` are those who make room for others, the last first.
+    """
 
     def __init__(self, lends=True, reused=False):
         self.lends = lends
@@ -114,6 +118,8 @@ class ScriptedTransport:
         self.waiting = []
         self.refuses = None
         self.swept = []
+        self.makes_room = []
+        self.asked_for_room = []
 
     @property
     def last(self):
@@ -145,6 +151,13 @@ class ScriptedTransport:
         waiting = [one for one in self.waiting if one[0] is not receiver]
         assert len(waiting) == len(self.waiting) - 1, "who doesn't wait can't stop waiting"
         self.waiting = waiting
+
+    def make_room(self, receiver):
+        self.asked_for_room.append(receiver)
+        if not self.makes_room:
+            return False
+        self.makes_room.pop().stop(TOO_SLOW)
+        return True
 
     def sweep(self, now):
         self.swept.append(now)

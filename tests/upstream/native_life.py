@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
+from apigateway.upstream.crowding import NEVER, PATIENCE_S
 from tests.upstream.native_bench import LAST, OK, Bench
 
 OPERATIONS = (
     "lease", "lease", "lease", "lease fresh", "connect", "connect", "refuse", "answer", "answer", "answer and close",
-    "lose", "stop waiting", "give up", "sweep", "at once", "close",
+    "lose", "stop waiting", "give up", "sweep", "at once", "close", "lease arriving", "drip", "siege", "arrive",
 )  # fmt: skip
 
 
@@ -29,21 +31,23 @@ class Life:
     def busy(self):
         return [
             one for one in self.receivers
-            if one.attempt and not (one.is_ended or one.error or one in self.stopped)
+            if one.attempt and not (one.is_ended or one.error or one.stopped or one in self.stopped)
         ]  # fmt: skip
 
     def idle(self):
         lent = [one.attempt for one in self.busy()]
         return [one for one in self.bench.connections if one not in lent]
 
-    def lease(self, fresh):
+    def lease(self, fresh, arriving=False):
         bench, idle = self.bench, self.idle()
         receiver = RecordingReceiver(lambda attempt: self.leased(receiver, attempt))
+        if arriving:
+            self.drips(receiver)
         self.receivers.append(receiver)
         if fresh:
             self.fresh.add(receiver)
         bench.pool.lease(receiver, fresh)
-        if idle and not fresh:
+        if idle and not fresh and not arriving:
             self.case.assertIs(receiver.attempt, max(idle, key=lambda one: one.idle_since))
 
     def leased(self, receiver, attempt):
@@ -52,6 +56,24 @@ class Life:
         self.case.assertNotIn(receiver, self.stopped)
         attempt.start(b"GET", b"/", b"", 0)
 
+    def drips(self, receiver):
+        """From now on its client is awaited, and sends next to nothing."""
+        receiver.exchange = exchange_for("PUT", body=b"x")
+        receiver.exchange.downstream.is_whole = False
+        receiver.deadline = NEVER
+
+    def dawdle(self, operation, receiver):
+        """A client begins to drip, or has sent all; or all drip for so long that it is known."""
+        if operation == "arrive":
+            receiver.exchange.downstream.is_whole, receiver.deadline = True, 0.0
+        elif operation == "drip":
+            self.drips(receiver)
+        else:
+            for one in self.busy():
+                self.drips(one)
+            self.bench.sweep(0)
+            self.bench.sweep(PATIENCE_S)
+
     def step(self, operation, number):
         def pick(choices):
             return choices[number % len(choices)]
@@ -59,7 +81,9 @@ class Life:
         bench = self.bench
         bench.now += 0.01
         if operation.startswith("lease"):
-            self.lease(operation == "lease fresh")
+            self.lease(operation == "lease fresh", operation == "lease arriving")
+        elif operation in ("drip", "siege", "arrive") and self.busy():
+            self.dawdle(operation, pick(self.busy()))
         elif operation in ("connect", "refuse") and bench.dials:
             bench.end_dial(number % len(bench.dials), operation == "connect")
         elif operation.startswith("answer") and self.busy():
@@ -102,7 +126,9 @@ class Life:
                 "reused": self.reused,
             },
         )
-        if waiting > dials and not self.is_closed:
+        case.assertTrue(all(one.deadline == NEVER for one in self.receivers if one.stopped), "only who is awaited")
+        arriving = [one for one in self.waiting() if not one.exchange.downstream.is_whole]
+        if waiting > dials and not self.is_closed and not arriving:
             # Nobody waits in a line while there is something to be had.
             case.assertEqual((len(self.busy()) + dials, idle), (options.connections, 0))
         if self.is_closed:
@@ -112,6 +138,9 @@ class Life:
         """Make and answer everything that is under way."""
         bench = self.bench
         bench.at_once = None
+        # What is enough for all is seen when it is looked.
+        self.step("sweep", 0)
         while bench.dials or self.busy():
             self.step("connect", 0)
             self.step("answer", 0)
+            self.step("sweep", 0)

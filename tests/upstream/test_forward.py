@@ -19,8 +19,10 @@ from apigateway.errors import (
     POOL_EXHAUSTED,
     GatewayError,
 )
+from apigateway.http.answers import Answer
 from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import IAttemptReceiver, IUpstream
+from apigateway.upstream.crowding import NEVER, TOO_SLOW
 from apigateway.upstream.forward import Forward
 from apigateway.upstream.plan import ForwardPlan
 from tests.upstream.forward_life import EVENTS, SORRY, Life
@@ -651,6 +653,57 @@ class StaleConnectionTests(SynchronousTestCase):
         client = self.world.forward()
         self.world.attempt.fails(BAD_RESPONSE)
         self.assertEqual((client.status, len(self.world.transport.attempts)), (502, 1))
+
+
+class AwaitedTests(SynchronousTestCase):
+    """A deadline that never comes says that the client is the one to hurry; others may need what it holds."""
+
+    def test_while_its_request_is_arriving_it_is(self):
+        world = World()
+        client = world.forward("PUT", chunked=True)
+        receiver = world.attempt.receiver
+        self.assertEqual(receiver.deadline, NEVER)
+        receiver.writable(False)
+        self.assertLess(receiver.deadline, NEVER)
+        receiver.writable(True)
+        self.assertEqual(receiver.deadline, NEVER)
+        client.arrive_end()
+        self.assertLess(receiver.deadline, NEVER)
+
+    def test_so_it_is_while_it_does_not_take_the_answer(self):
+        world = World()
+        client = world.forward()
+        world.attempt.begins()
+        receiver = world.attempt.receiver
+        self.assertLess(receiver.deadline, NEVER)
+        client.read_slowly()
+        self.assertEqual(receiver.deadline, NEVER)
+        client.read_again()
+        self.assertLess(receiver.deadline, NEVER)
+
+    def test_one_that_makes_room_is_told_that_it_was_too_slow_and_that_is_no_failure_of_the_target(self):
+        world = World()
+        client = world.forward("PUT", chunked=True)
+        world.attempt.receiver.stop(TOO_SLOW)
+        self.assertEqual((client.status, world.ended[-1].cause.code), (408, "client-too-slow"))
+        self.assertEqual((world.breaker.told, world.targets[0].failures), (["cancelled"], 0))
+        self.assertEqual((world.attempt.is_cancelled, world.service.in_flight), (True, 0))
+
+    def test_where_its_answer_has_begun_that_is_cut(self):
+        world = World()
+        client = world.forward()
+        world.attempt.begins()
+        client.read_slowly()
+        world.attempt.receiver.stop(TOO_SLOW)
+        self.assertEqual((client.is_aborted, world.ended[-1].cause.code), (True, "client-too-slow"))
+        self.assertEqual((world.breaker.told, world.targets[0].failures), (["cancelled"], 0))
+
+    def test_no_fallback_answers_for_it(self):
+        world = World()
+        world.service.fallback = Answer(200, [], b"later")
+        client = world.forward("PUT", chunked=True)
+        world.attempt.receiver.stop(TOO_SLOW)
+        self.assertEqual(client.status, 408)
 
 
 class RetryTests(SynchronousTestCase):

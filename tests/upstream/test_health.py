@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from apigateway.config.model import HealthCheck as Options
 from apigateway.interfaces import IHealthChecker
 from apigateway.testing.memory import MemoryNetwork
-from apigateway.upstream.health import Checked, HealthChecker, TargetHealth
+from apigateway.upstream.health import HealthChecker, TargetHealth
 from apigateway.upstream.probe import treq_probe
 
 DEFAULTS = Options()
@@ -94,7 +94,6 @@ class CheckerCase(SynchronousTestCase):
         self.clock = Clock()
         self.asked: list[tuple[float, str, float]] = []
         self.script: dict[str, Any] = {}
-        self.changes: list[tuple[str, str, float]] = []
         self.events: list[dict[str, Any]] = []
         observer: ILogObserver = self.events.append  # type: ignore[assignment]  # a callable is one, says its interface
         globalLogPublisher.addObserver(observer)
@@ -109,10 +108,7 @@ class CheckerCase(SynchronousTestCase):
 
     def make(self, *urls: str, options: Options = DEFAULTS, seed: int = 1) -> HealthChecker:
         self.sites = [Site(url) for url in urls]
-        checker = HealthChecker(
-            "orders", self.sites, options, self.clock, self.clock.seconds, self.probe, Random(seed),
-            lambda site, reason, now: self.changes.append((site.url, reason, now)),
-        )  # fmt: skip
+        checker = HealthChecker("orders", self.sites, options, self.clock, self.clock.seconds, self.probe, Random(seed))
         self.addCleanup(checker.stop)
         return checker
 
@@ -249,28 +245,6 @@ class VerdictTests(CheckerCase):
         self.run_for(20)
         self.assertEqual(len(self.asked), 20)
 
-    def test_a_defect_in_whoever_is_told_never_stops_the_checks(self) -> None:
-        self.script["http://a/health"] = 503
-
-        def break_down(site: Checked, reason: str, now: float) -> None:
-            raise ZeroDivisionError
-
-        checker = HealthChecker(
-            "orders",
-            [Site("http://a")],
-            self.options,
-            self.clock,
-            self.clock.seconds,
-            self.probe,
-            Random(1),
-            break_down,
-        )
-        self.addCleanup(checker.stop)
-        checker.start()
-        self.run_for(20)
-        self.assertEqual(len(self.asked), 20)
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-
     def test_time_and_latency_of_a_check_are_kept(self) -> None:
         answer: Deferred[int] = Deferred()
         self.script["http://a/health"] = answer
@@ -281,16 +255,12 @@ class VerdictTests(CheckerCase):
         health = self.sites[0].health
         self.assertEqual((health.last_check, health.last_latency), (2.0, 2.0 - began))
 
-    def test_a_change_is_told_and_logged_with_its_fields(self) -> None:
+    def test_a_change_is_logged_with_its_fields(self) -> None:
         self.script["http://a/health"] = 503
         self.make("http://a", options=self.options).start()
         self.run_for(10)
         self.script["http://a/health"] = 200
         self.run_for(10)
-        self.assertEqual(
-            [change[:2] for change in self.changes],
-            [("http://a", "status 503"), ("http://a", "2 good checks in a row")],
-        )
         told = [
             (event["log_level"], event["event"], event["service"], event["target"], event["reason"])
             for event in self.events
@@ -309,9 +279,7 @@ class StoppedProbeTests(SynchronousTestCase):
         network = MemoryNetwork()
         target = Site("http://127.0.0.1:9000")
         probe = treq_probe(network.reactor)
-        checker = HealthChecker(
-            "shop", [target], DEFAULTS, network.reactor, network.now, probe, Random(1), lambda *change: None
-        )
+        checker = HealthChecker("shop", [target], DEFAULTS, network.reactor, network.now, probe, Random(1))
         checker.start()
         network.reactor.advance(DEFAULTS.interval)
         self.assertEqual(len(network.connecting), 1)

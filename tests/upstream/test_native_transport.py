@@ -10,8 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from apigateway.interfaces import ITransport
+from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, Stall, Wait
+from apigateway.upstream.crowding import CROWDED_RATE, NEVER, PATIENCE_S
 from tests.upstream.native_bench import OK, Bench
 from tests.upstream.native_life import OPERATIONS, Life
 from tests.upstream.native_world import WAIT_S, World, starting
@@ -375,7 +377,7 @@ class UnreadTests(SynchronousTestCase):
 
 
 class LifeTests(SynchronousTestCase):
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=1000)
     @given(
         st.integers(1, 3),
         st.integers(0, 3),
@@ -388,3 +390,93 @@ class LifeTests(SynchronousTestCase):
         life.come_to_rest()
         if not life.is_closed:
             self.assertEqual(life.waiting(), [])
+
+
+class SiegeTests(SynchronousTestCase):
+    """A pool of four whose connections uploads hold that hardly move."""
+
+    def besieged(self, count=4):
+        """The pool when they are known to be slow, and their receivers."""
+        bench = Bench(at_once=True, connections=4)
+        uploads = [self.upload(bench) for _ in range(count)]
+        bench.sweep(0)
+        bench.sweep(PATIENCE_S)
+        return bench, uploads
+
+    def upload(self, bench, client="203.0.113.66"):
+        receiver = starting(b"PUT", length=1000)
+        receiver.exchange = exchange_for("PUT", body=b"x" * 1000, client=client)
+        receiver.exchange.downstream.is_whole = False
+        receiver.deadline = NEVER
+        bench.pool.lease(receiver)
+        return receiver
+
+    def made_room(self, uploads):
+        return [one.stopped.cause.code for one in uploads if one.stopped]
+
+    def test_a_request_that_is_all_here_gets_the_place_of_one_at_once(self):
+        bench, uploads = self.besieged()
+        get = bench.lease()
+        self.assertEqual((get.attempt.reused, self.made_room(uploads)), (False, ["client-too-slow"]))
+        self.assertEqual(bench.numbers("open", "waiting"), (4, 0))
+
+    def test_while_its_connection_is_being_made_nobody_else_makes_room_for_it(self):
+        bench, uploads = self.besieged()
+        bench.at_once = None
+        get = bench.lease()
+        bench.sweep(0.25)
+        self.assertEqual((len(self.made_room(uploads)), len(bench.dials)), (1, 1))
+        bench.end_dial(0)
+        self.assertEqual(get.events, ["leased"])
+
+    def test_its_connection_is_kept_for_others_like_it_when_it_is_done(self):
+        bench, _ = self.besieged()
+        get = bench.lease()
+        connection = get.attempt
+        late = self.upload(bench)
+        connection.dataReceived(OK)
+        self.assertEqual((late.events, bench.numbers("idle", "waiting")), ([], (1, 1)))
+        self.assertIs(bench.lease().attempt, connection)
+
+    def test_those_in_the_line_when_it_is_known_get_places_too(self):
+        bench = Bench(at_once=True, connections=4)
+        uploads = [self.upload(bench) for _ in range(4)]
+        late, get = self.upload(bench, "203.0.113.9"), bench.lease()
+        bench.sweep(0)
+        self.assertEqual((late.events, get.events), ([], []))
+        bench.sweep(PATIENCE_S)
+        self.assertEqual((late.events, get.events), (["leased"], ["leased"]))
+        self.assertEqual((len(self.made_room(uploads)), bench.numbers("open", "idle", "waiting")), (2, (4, 0, 0)))
+
+    def test_an_upload_gets_a_connection_where_more_are_left_than_are_kept(self):
+        bench, uploads = self.besieged()
+        for _ in range(2):
+            bench.lease().attempt.dataReceived(OK)
+        bench.lease().attempt.dataReceived(OK)
+        for upload in uploads:
+            if not upload.stopped:
+                upload.attempt.cancel()
+        bench.sweep(0.25)
+        late = self.upload(bench)
+        self.assertTrue(late.attempt.reused)
+
+    def test_those_that_move_stay_and_the_others_wait_in_line(self):
+        bench = Bench(at_once=True, connections=4)
+        uploads = [self.upload(bench) for _ in range(4)]
+        get = bench.lease()
+        for _ in range(8):
+            bench.sweep(0.25)
+            for upload in uploads:
+                upload.exchange.bytes_in += CROWDED_RATE // 4
+        self.assertEqual((self.made_room(uploads), get.cause), ([], "pool-exhausted"))
+
+    def test_where_connections_are_left_nobody_is_touched(self):
+        bench, uploads = self.besieged(3)
+        bench.sweep(60)
+        self.assertEqual((bench.lease().events, self.made_room(uploads)), (["leased"], []))
+
+    def test_room_is_made_for_one_that_has_no_place_at_the_service(self):
+        bench, uploads = self.besieged()
+        self.assertTrue(bench.pool.make_room(starting()))
+        self.assertEqual(len(self.made_room(uploads)), 1)
+        self.assertFalse(Bench().pool.make_room(starting()))

@@ -21,6 +21,7 @@ class NobodyTests(SynchronousTestCase):
         NOBODY.open_body()
         NOBODY.pause_body()
         NOBODY.resume_body()
+        self.assertEqual(NOBODY.progress(), (True, 0))
         for _ in range(2):
             exchange = exchange_for()
             exchange.downstream = NOBODY

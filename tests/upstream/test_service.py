@@ -82,6 +82,13 @@ class BulkheadTests(SynchronousTestCase):
         clients = [world.forward() for _ in range(9)]
         self.assertEqual(clients[8].get(b"Retry-After"), b"2", "8 are in progress, and 4 a second end")
 
+    def test_a_client_that_is_too_slow_leaves_its_place(self):
+        world = World(max_in_flight=1)
+        slow = world.forward("PUT", chunked=True)
+        world.transport.makes_room.append(world.attempt.receiver)
+        self.assertEqual((world.forward().status, slow.status, world.service.in_flight), (0, 408, 1))
+        self.assertEqual(world.forward().status, 503)
+
     def test_a_fallback_answers_in_place(self):
         world = World(max_in_flight=1)
         world.service.fallback = Answer(200, [], b"later")

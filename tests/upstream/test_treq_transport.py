@@ -11,8 +11,10 @@ from zope.interface.verify import verifyObject
 from apigateway.config.model import Pool
 from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import ITransport
+from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, Reset, Respond, Stall, Wait
+from apigateway.upstream.crowding import CROWDED_RATE, NEVER, PATIENCE_S
 from apigateway.upstream.treq_transport import TreqTransport
 from tests.upstream.treq_world import HOST, World, starting
 
@@ -275,3 +277,62 @@ class TreqOverSockets(TestCase):
             self.assertEqual((receiver.status, receiver.cause, receiver.attempt.reused), (200, None, reused))
             self.assertEqual(receiver.body, body * 2)
         transport.close()
+
+
+class TreqSieges(SynchronousTestCase):
+    """A pool of four whose connections uploads hold that hardly move."""
+
+    def setUp(self):
+        self.world = World(Pool(connections=4))
+        self.uploads = [self.upload() for _ in range(4)]
+        self.sweep(0)
+
+    def upload(self, client="203.0.113.66"):
+        receiver = starting(b"PUT", length=1000)
+        receiver.exchange = exchange_for("PUT", body=b"x" * 1000, client=client)
+        receiver.exchange.downstream.is_whole = False
+        receiver.deadline = NEVER
+        self.world.transport.lease(receiver)
+        self.world.network.pump()
+        return receiver
+
+    def sweep(self, seconds):
+        self.world.network.advance(seconds)
+        self.world.transport.sweep(self.world.network.now())
+        self.world.network.pump()
+
+    def made_room(self):
+        return [one.stopped.cause.code for one in self.uploads if one.stopped]
+
+    def test_a_request_that_is_all_here_gets_the_place_of_one_at_once(self):
+        self.sweep(PATIENCE_S)
+        get = self.world.ask()
+        self.assertEqual((get.status, self.made_room()), (200, ["client-too-slow"]))
+
+    def test_its_connection_is_kept_for_others_like_it_when_it_is_done(self):
+        self.sweep(PATIENCE_S)
+        self.world.ask()
+        late = self.upload()
+        self.assertEqual((late.events, self.world.transport.statistics()["waiting"]), ([], 1))
+        self.assertTrue(self.world.ask().attempt.reused)
+
+    def test_those_in_the_line_when_it_is_known_get_places_too(self):
+        late, get = self.upload("203.0.113.9"), self.world.ask()
+        self.assertEqual((late.events, get.events), ([], []))
+        self.sweep(PATIENCE_S)
+        self.assertEqual((late.events, get.status), (["leased"], 200))
+        self.assertEqual(len(self.made_room()), 2)
+
+    def test_those_that_move_stay(self):
+        get = self.world.ask()
+        for _ in range(6):
+            for upload in self.uploads:
+                upload.exchange.bytes_in += CROWDED_RATE // 4
+            self.sweep(0.25)
+        self.assertEqual((self.made_room(), get.events), ([], []))
+
+    def test_room_is_made_for_one_that_has_no_place_at_the_service(self):
+        self.assertFalse(self.world.transport.make_room(starting()))
+        self.sweep(PATIENCE_S)
+        self.assertTrue(self.world.transport.make_room(starting()))
+        self.assertEqual(len(self.made_room()), 1)

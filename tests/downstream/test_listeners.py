@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.lifecycle.listeners import Listener, Listeners
+from apigateway.downstream.listeners import Listener, Listeners
 from tests.downstream.stand import Stand, ask, echo, wait
 
 

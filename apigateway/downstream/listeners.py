@@ -53,14 +53,6 @@ class Listener:
         channel.listener = self
         return channel  # type: ignore[no-any-return]  # the site's protocols are all channels
 
-    def admits(self, address: str) -> bool:
-        """See `GatewaySite.admits`."""
-        return self._site.admits(address)
-
-    def make_room(self, count: int) -> int:
-        """See `GatewaySite.make_room`."""
-        return self._site.make_room(count)
-
     def acceptableProtocols(self) -> list[bytes]:
         """What is offered in TLS handshakes."""
         return [b"http/1.1"]

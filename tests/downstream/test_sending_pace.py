@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.downstream.pace import SendingPace
+from apigateway.downstream.sending_pace import SendingPace
 
 
 class SendingPaceTests(SynchronousTestCase):
