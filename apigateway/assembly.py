@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.web.resource import Resource
-from zope.interface.registry import Components
 
 from apigateway.components import (
     LimitSpec,
@@ -30,6 +29,7 @@ from apigateway.extensions import PolicyPlugins
 from apigateway.http.answers import Answer
 from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IPolicyPlugin, IRateLimiter, ITransport
 from apigateway.policies.catalogue import compile_policies
+from apigateway.policies.decided import dashed_names, decisive_names, ruled_names
 from apigateway.policies.policy import PolicyTools, request_side, response_side
 from apigateway.registry import Draft, Left, Registry
 from apigateway.routing.identity import Identity
@@ -65,7 +65,6 @@ class Assembly:
         self,
         around: Surroundings,
         adapt: Adapt,
-        components: Components | None = None,
         plugins: Iterable[IPolicyPlugin] = (),
     ) -> None:
         self.around = around
@@ -73,7 +72,7 @@ class Assembly:
         self.everyone: set[Busy] = set()
         self.shedding = Shedding(self.everyone, around.random.random)
         self._adapt = adapt
-        self._components = components or default_components()
+        self._components = default_components()
         self._plugins = PolicyPlugins(plugins)
         self._resolver = Resolver(reactor_lookup(around.reactor), around.now)
         self._probe = treq_probe(around.reactor, resolve=self._resolver.resolve)
@@ -92,8 +91,9 @@ class Assembly:
         services = {one.name: self._service(one, kept) for one in configuration.services}
         for one in configuration.services:
             services[one.name].fallback = _fallback(one.fallback, services)
+        matched = frozenset(name for one in configuration.services for route in one.routes for name, _ in route.headers)
         routes = tuple(
-            self._route(one, route, services[one.name], kept, problems)
+            self._route(one, route, services[one.name], kept, problems, matched)
             for one in configuration.services
             for route in one.routes
         )
@@ -215,7 +215,13 @@ class Assembly:
         return kept.keep(key, lambda: self._components.getAdapter(spec, IRateLimiter, "memory"))
 
     def _route(
-        self, one: model.Service, route: model.Route, service: Service, kept: Draft, problems: Problems
+        self,
+        one: model.Service,
+        route: model.Route,
+        service: Service,
+        kept: Draft,
+        problems: Problems,
+        matched: frozenset[str],
     ) -> Route:
         name = route_name(route)
         shared = all(other.policies.rate_limit == route.policies.rate_limit for other in one.routes)
@@ -229,6 +235,8 @@ class Assembly:
             forwarded=headers.forwarded,
             via=headers.via,
             on_response=response_side(policies),
+            in_request_head=dashed_names((*matched, *decisive_names(route.policies))),
+            in_answer_head=dashed_names(ruled_names(headers)),
         )
         return Route(
             name=name,

@@ -1,7 +1,6 @@
 """The implementations in the box, by interface and name, and what each is made from.
 
-A third party's takes the place of ours by being registered under its name. Beside `assembly` the only module that names
-concrete classes. Knows nothing of requests, bytes or time passing.
+Beside `assembly` the only module that names concrete classes. Knows nothing of requests, bytes or time passing.
 """
 
 from __future__ import annotations

@@ -83,6 +83,12 @@ class Exchange:
             answer.fields = [field for field in answer.fields if field not in self.extra]
             self.answer(answer)
 
+    def let_go(self) -> None:
+        """The client is gone, or its request turned out to be broken: whatever works on an answer stops."""
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.client_gone()
+
     def end(self, now: float) -> None:
         """Called once by the downstream side when all is over: the record is final, both sides are let go."""
         self.ended = now

@@ -297,10 +297,12 @@ def _fan_out(first: IExchangeObserver, others: Sequence[IExchangeObserver]) -> C
 def _site_limits(configuration: Configuration) -> SiteLimits:
     limits = configuration.limits
     to_services = sum(one.pool.connections * len(one.targets) for one in configuration.services)
+    connections = bounded_connections(limits.connections, to_services)
     return SiteLimits(
         head=HeadLimits(limits.head, limits.fields, limits.uri),
-        connections=bounded_connections(limits.connections, to_services),
-        connections_per_client=limits.connections_per_client,
+        connections=connections,
+        # However few there are: one client must not keep all others out.
+        connections_per_client=min(limits.connections_per_client, max(1, connections // 2)),
         head_s=limits.head_timeout,
         keep_alive_s=limits.keep_alive,
         body_s=limits.body_timeout,

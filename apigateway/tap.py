@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -76,6 +77,8 @@ class Options(usage.Options):
 
             print(f"ok\n{routes_table(configuration_of(self, os.environ, reactor))}", end="")  # noqa: T201
             raise SystemExit(0)
+        # It means to reload, and would end a process that can't do that yet.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def configuration_of(options: Options, environ: Mapping[str, str], reactor: Any) -> Configuration:

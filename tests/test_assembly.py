@@ -116,6 +116,42 @@ class AssemblyTests(AssemblyTestCase):
         self.assertIs(locate(snapshot.resource, b"/health/live")[0], health)
 
 
+RULES = """
+services:
+  gold: {targets: ["http://a"], routes: [{path: /api, match_headers: {X-Tier: gold}}]}
+  shop:
+    targets: ["http://a"]
+    prefix: /api
+    content_types: [text/plain]
+    required_headers: [X-Sender]
+    rate_limit: [{limit: 1, window: 1s}, {limit: 1, window: 1s, key: "header:X_Key"}]
+    headers:
+      set_request: {X-User: anon}
+      remove_request: [X-Internal]
+      set_response: {X_Set: "1"}
+      remove_response: [X-Debug]
+  bare: {prefix: /bare, targets: ["http://a"], rate_limit: false, headers: {hide_server: false}}
+"""
+
+
+class RuleTests(AssemblyTestCase):
+    text = RULES
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.plans = {route.service.name: route.plan for route in self.snapshot.routes}
+
+    def test_what_a_route_says_of_request_fields_and_what_any_is_chosen_by_is_for_heads_only(self) -> None:
+        rules = {b"x-tier", b"content-type", b"x-sender", b"x-key", b"x-user", b"x-internal"}
+        self.assertEqual(self.plans["shop"].in_request_head, rules)
+        self.assertEqual(self.plans["bare"].in_request_head, {b"x-tier"})
+
+    def test_and_so_is_what_it_says_of_those_of_answers(self) -> None:
+        rules = {b"x-set", b"x-debug", b"server", b"x-powered-by"}
+        self.assertEqual(self.plans["shop"].in_answer_head, rules)
+        self.assertEqual(self.plans["bare"].in_answer_head, set())
+
+
 ONE = """
 limits: {head_timeout: HEAD}
 services:

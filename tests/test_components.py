@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementedBy
 from zope.interface.verify import verifyObject
 
 from apigateway.components import (
-    ILimitSpec,
     LimitSpec,
     ServiceSpec,
     Surroundings,
@@ -18,7 +16,6 @@ from apigateway.components import (
 from apigateway.config import model
 from apigateway.discovery.resolver import Resolver
 from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IRateLimiter, ITransport
-from apigateway.stores.memory import MemoryRateLimiter
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.upstream.native_transport import NativeTransport
 from apigateway.upstream.treq_transport import TreqTransport
@@ -48,9 +45,3 @@ class ComponentsTests(SynchronousTestCase):
             (LimitSpec(5, 60.0), IRateLimiter, "memory"),
         ):
             verifyObject(interface, self.components.getAdapter(spec, interface, name))
-
-    def test_what_is_registered_under_a_name_takes_the_place_of_ours(self) -> None:
-        own = MemoryRateLimiter(1, 1.0)
-        self.components.registerAdapter(lambda spec: own, (ILimitSpec,), IRateLimiter, "memory")
-        self.assertIs(self.components.getAdapter(LimitSpec(5, 60.0), IRateLimiter, "memory"), own)
-        self.assertIn(IRateLimiter, implementedBy(MemoryRateLimiter))

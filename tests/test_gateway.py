@@ -56,6 +56,12 @@ class ServingTests(GatewayTestCase):
         other = Gateway(parse_text(FILE, "test.yaml", {}), self.network.reactor, self.network.now)
         self.assertRaises(CannotListenError, other.privilegedStartService)
 
+    def test_one_client_may_have_half_of_all_connections_at_most(self) -> None:
+        for limits, most in (("connections: 10", 5), ("connections: 1", 1), ("connections_per_client: 7", 7)):
+            configuration = parse_text(FILE + f"limits: {{{limits}}}\n", "test.yaml", {})
+            gateway = Gateway(configuration, self.network.reactor, self.network.now)
+            self.assertEqual(gateway.site.limits.connections_per_client, most, limits)
+
     def test_the_exchange_is_in_the_statistics_once_it_is_over(self) -> None:
         self.ask()
         self.network.advance(0.1)

@@ -48,7 +48,10 @@ LIMITS = Table(
     keys_of(
         Limits,
         connections=(integer(1), "Connections of clients, at most; one that rests makes room for a new one."),
-        connections_per_client=(integer(1), "Connections of one address, at most, unless it is a trusted proxy's."),
+        connections_per_client=(
+            integer(1),
+            "Connections of one address, at most, and never more than half of all; trusted proxies have no such bound.",
+        ),
         exchanges=(integer(1), "Exchanges in progress, at most; above it 503 `overloaded`."),
         lag=(OrFalse(duration()), "How late the event loop may constantly be; above it 503 `overloaded` for a share."),
         head=(size(1024), "The size of a request's head; above it 431 `head-too-large`."),

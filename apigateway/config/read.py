@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO, TextIOWrapper
 
 from apigateway.config.conflicts import check_conflicts
+from apigateway.config.content import content_of
 from apigateway.config.environment import environment_tree
 from apigateway.config.given import Given
 from apigateway.config.model import Configuration
@@ -14,7 +16,9 @@ from apigateway.config.services import place_services
 from apigateway.config.source import Node, parse_tree
 from apigateway.config.tables import build_keys
 
-__all__ = ["ConfigurationError", "Problem", "load_environment", "load_file", "parse_text"]
+__all__ = [
+    "ConfigurationError", "Problem", "load_environment", "load_file", "parse_content", "parse_text", "read_content",
+]  # fmt: skip
 
 
 def load_file(path: str, environ: Mapping[str, str]) -> Configuration:
@@ -22,14 +26,24 @@ def load_file(path: str, environ: Mapping[str, str]) -> Configuration:
 
     Raises `ConfigurationError`, also where the file cannot be read.
     """
+    return parse_content(read_content(path, may_wait=True), path, environ)
+
+
+def read_content(path: str, *, may_wait: bool) -> bytes:
+    """As `content_of`, but raises `ConfigurationError`."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+        return content_of(path, may_wait=may_wait)
     except OSError as error:
         raise ConfigurationError((Problem(path, 0, "", f"cannot be read: {error.strerror}"),)) from None
+
+
+def parse_content(content: bytes, filename: str, environ: Mapping[str, str]) -> Configuration:
+    """Read what stands in a file of that name. Raises `ConfigurationError`."""
+    try:
+        text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeError:
-        raise ConfigurationError((Problem(path, 0, "", "not text in UTF-8"),)) from None
-    return parse_text(text, path, environ)
+        raise ConfigurationError((Problem(filename, 0, "", "not text in UTF-8"),)) from None
+    return parse_text(text, filename, environ)
 
 
 def parse_text(text: str, filename: str, environ: Mapping[str, str]) -> Configuration:

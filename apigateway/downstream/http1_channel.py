@@ -16,6 +16,7 @@ from apigateway.downstream.connections import Client
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.downstream.intake import Intake
 from apigateway.downstream.outflow import Outflow
+from apigateway.downstream.rounds import AT_ONCE
 from apigateway.downstream.sending_pace import NEVER
 from apigateway.errors import CLIENT_GONE, CLIENT_TOO_SLOW, REQUEST_TIMEOUT, GatewayError
 from apigateway.exchange import Exchange
@@ -37,8 +38,7 @@ class Http1Channel(Protocol):
     def __init__(self, site: GatewaySite) -> None:
         self._site = site
         self.listener: CameBy = site
-        limits = site.limits
-        self._intake = Intake(limits.head, limits.body_s, limits.least_moved)
+        self._intake = Intake(site.limits.head, site.limits.body_s, site.limits.least_moved)
         self._reader = self._intake.reader
         self._exchange: Exchange | None = None
         self._answer = AnswerWriter()
@@ -53,11 +53,6 @@ class Http1Channel(Protocol):
     def __repr__(self) -> str:
         state = "lingering" if self._outflow.is_last else "busy" if self._exchange else "idle"
         return f"<Http1Channel {self.peer} {state} pipelined={len(self._reader.ready)}>"
-
-    @property
-    def idle(self) -> bool:
-        """Between two requests."""
-        return self._exchange is None and self._reader.between_requests
 
     @property
     def at_rest(self) -> bool:
@@ -94,15 +89,10 @@ class Http1Channel(Protocol):
         self.deadline = NEVER
         exchange = self._exchange
         if exchange is not None:
-            self._let_go(exchange)
+            exchange.let_go()
             exchange.cause = exchange.cause or CLIENT_GONE
             self._end(exchange)
         self._reader.forget()  # the reader and its parser hold each other, and the collector comes late
-
-    def _let_go(self, exchange: Exchange) -> None:
-        upstream, exchange.upstream = exchange.upstream, None
-        if upstream is not None:
-            upstream.client_gone()
 
     def _end(self, exchange: Exchange) -> None:
         self._exchange = None
@@ -122,7 +112,9 @@ class Http1Channel(Protocol):
             return
         self._advancing = True
         reader = self._reader
-        while self._exchange is None and not self._outflow.is_last:
+        for _ in range(AT_ONCE):
+            if self._exchange is not None or self._outflow.is_last:
+                break
             if self._outflow.is_stalled:
                 # Who does not read answers gets no more of them.
                 self._intake.read(False)
@@ -134,7 +126,17 @@ class Http1Channel(Protocol):
             else:
                 self._await_head()
                 break
+        else:
+            # Other connections have their turn first; until then `_advancing` keeps everybody else out.
+            self._intake.read(reader.has_room)
+            self._site.rounds.next(self._go_on)
+            return
         self._advancing = False
+
+    def _go_on(self) -> None:
+        self._advancing = False
+        if self in self._site.channels:
+            self._advance()
 
     def _await_head(self) -> None:
         site = self._site
@@ -186,7 +188,7 @@ class Http1Channel(Protocol):
             self.deadline = NEVER if self._intake.body is None else self._intake.awaited_until(self._site.now())
 
     def _body_broken(self, exchange: Exchange, error: GatewayError) -> None:
-        self._let_go(exchange)
+        exchange.let_go()
         exchange.fail(error)
 
     # Time: the site sweeps.
@@ -206,10 +208,8 @@ class Http1Channel(Protocol):
 
     def _judge_sender(self, exchange: Exchange) -> None:
         now = self._site.now()
-        until = self._intake.next_window(now)
-        if until > now:
-            self.deadline = until
-        else:
+        self.deadline = self._intake.next_window(now)
+        if self.deadline <= now:
             self._body_broken(exchange, GatewayError(REQUEST_TIMEOUT, "The body stopped arriving, or came too slowly."))
 
     def _judge_reader(self) -> None:
@@ -223,15 +223,12 @@ class Http1Channel(Protocol):
 
     def make_room(self) -> None:
         """Close: another connection needs the room, and no exchange is in progress on this one."""
-        if self._outflow.is_stalled or self._outflow.is_last:
-            self.transport.abortConnection()
-        else:
-            self._close()
+        (self.transport.abortConnection if self._outflow.is_stalled or self._outflow.is_last else self._close)()
 
     def stop(self) -> None:
         """Take no further request: close at once when idle, or with the present answer."""
         self._answer.close_after()
-        if self.idle and not self._outflow.is_last:
+        if self.at_rest and self._reader.between_requests and not self._outflow.is_last:
             self._close()
 
     def leave(self) -> None:

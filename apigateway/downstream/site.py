@@ -18,6 +18,7 @@ from twisted.web.server import Site
 
 from apigateway.downstream.connections import Connections
 from apigateway.downstream.http1_channel import Http1Channel
+from apigateway.downstream.rounds import Rounds
 from apigateway.downstream.stock import StockRequest
 from apigateway.errors import GatewayError, unforeseen_error
 from apigateway.exchange import Exchange
@@ -94,6 +95,7 @@ class GatewaySite(Site):
         self.limits = limits
         self.leaving = self.stopping = False
         self.channels: set[Http1Channel] = set()
+        self.rounds = Rounds(reactor)
         self._log = Logger(namespace="apigateway.downstream")
 
     def bound(self, limits: SiteLimits) -> None:
@@ -176,8 +178,3 @@ class GatewaySite(Site):
         """End every connection now; with `error`, where that can still be said, as the answer."""
         for channel in list(self.channels):
             channel.cut(error)
-
-    @property
-    def exchanges_in_progress(self) -> int:
-        """How many connections have an exchange on them."""
-        return sum(not channel.idle for channel in self.channels)

@@ -127,12 +127,16 @@ def response_fields(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
 _RESPONSE_DROP = HOP_BY_HOP | FRAMING | {b"x-request-id"}
 
 
-def trailer_fields(fields: Fields) -> Fields:
+def trailer_fields(fields: Fields, decided: frozenset[bytes] = _NONE) -> Fields:
     """The trailers that are passed on: none that frames, routes, identifies or admits (RFC 9110 §6.5.1).
 
-    Those were looked at in the head; who merges trailers into it must not find others.
+    Those were looked at in the head; who merges trailers into it must not find others. `decided` are further such
+    names, in lower case and with dashes: they are dropped in any spelling.
     """
-    return [field for field in fields if _kind(field[0]) is None and field[0].lower() not in _NO_TRAILERS]
+    dropped = _NO_TRAILERS | decided
+    return [
+        field for field in fields if _kind(field[0]) is None and field[0].lower().replace(b"_", b"-") not in dropped
+    ]
 
 
 _NO_TRAILERS = frozenset((b"authorization", b"cookie", b"set-cookie", b"trailer"))

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from apigateway.config.model import Configuration
 from apigateway.config.problems import Problem
-from apigateway.config.read import ConfigurationError, load_environment, load_file
+from apigateway.config.read import ConfigurationError, load_environment, parse_content, read_content
 from apigateway.lifecycle.watch import digest_of
 
 
 class Source:
     """A file at `path`, or where that is None the environment alone. `listen`, where given, wins over the file.
 
-    The path is made absolute: a process may change its folder after it has started. `digest` is that of the file as it
-    was before it was last read.
+    The path is made absolute: a process may change its folder after it has started. `digest` is that of what was read
+    last. The first time the file may be a pipe; afterwards nothing is waited for.
     """
 
     def __init__(self, path: str | None, environ: Mapping[str, str], listen: Sequence[str] = ()) -> None:
@@ -31,7 +31,9 @@ class Source:
 
     def _load(self, path: str) -> Configuration:
         try:
-            return load_file(path, self._environ)
+            content = read_content(path, may_wait=self.digest is None)
+            self.digest = digest_of(content)
+            return parse_content(content, path, self._environ)
         except ConfigurationError as error:
             raise ConfigurationError(tuple(self._as_named(one) for one in error.problems)) from None
 
@@ -41,9 +43,5 @@ class Source:
 
     def read(self) -> Configuration:
         """Read and check. Blocks; touches nothing else, so that a thread may do it. Raises `ConfigurationError`."""
-        if self.path is None:
-            configuration = load_environment(self._environ)
-        else:
-            self.digest = digest_of(self.path)
-            configuration = self._load(self.path)
+        configuration = load_environment(self._environ) if self.path is None else self._load(self.path)
         return replace(configuration, listen=self._listen or configuration.listen)

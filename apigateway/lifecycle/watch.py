@@ -12,17 +12,23 @@ from hashlib import blake2b
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from apigateway.config.content import content_of
+
 EVERY_S = 1.0
 
 Mark = tuple[int, int, int, int]
 """Device, inode, time of change and size of what the path leads to: the same mark is taken for the same content."""
 
 
-def digest_of(path: str) -> bytes | None:
-    """A digest of the content; None where there is no file, or it can't be read."""
+def digest_of(content: bytes) -> bytes:
+    """What tells one content from another."""
+    return blake2b(content, digest_size=16).digest()
+
+
+def _digest_at(path: str) -> bytes | None:
+    """None where there is no regular file, or it can't be read."""
     try:
-        with open(path, "rb") as file:
-            return blake2b(file.read(), digest_size=16).digest()
+        return digest_of(content_of(path))
     except OSError:
         return None
 
@@ -77,7 +83,7 @@ class FileWatch:
             self._compare()
 
     def _compare(self) -> None:
-        digest = digest_of(self.path)
+        digest = _digest_at(self.path)
         if digest is not None and digest != self._known:
             self._known = digest
             self._changed()

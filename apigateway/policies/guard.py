@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ONE_LINE = re.compile(rb"[^\x00\r\n]*")
+_TARGET = re.compile(rb"(?:/[!-~\x80-\xff]*|\*)")
+_VISIBLE = re.compile(rb"[!-~\x80-\xff]*")
+_NO_CONTROL = re.compile(rb"[\t -~\x80-\xff]*")
 _NOT_WAITED = (CLIENT_GONE, INTERNAL_ERROR)
 """Why an exchange may have ended while its policy was thinking."""
 
@@ -43,7 +46,7 @@ def guarded(policy: Policy) -> Policy:
 
 def _request_side(name: str, side: RequestSide) -> RequestSide:
     def ask(exchange: Exchange) -> Any:
-        checked = _Request(name, exchange)
+        checked = _Request(name, exchange, _Before(exchange))
         try:
             verdict: Any = side(exchange)
             if iscoroutine(verdict):
@@ -51,47 +54,104 @@ def _request_side(name: str, side: RequestSide) -> RequestSide:
             if isinstance(verdict, Deferred):
                 return verdict.addCallback(checked.verdict).addErrback(checked.failed)
             return checked.verdict(verdict)
-        except Exception:
+        except BaseException:  # what ends a program elsewhere would cut the connection here
             return checked.failed(Failure())
 
     return ask
 
 
+class _Before:
+    """What was written of an exchange, as far as it goes over a wire, before a policy had it."""
+
+    __slots__ = ("_exchange", "_head", "_start", "_special", "_length", "_names", "_extra")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._head = head = exchange.head
+        self._start = head.method, head.target
+        self._length = head.length
+        self._special = head.special
+        self._names = exchange.request_id, exchange.peer
+        self._extra = list(exchange.extra)
+        head.special = dict(head.special)  # other heads may have the same
+
+    def check(self) -> None:
+        """Raises some `Exception` where what is there now can't be written."""
+        exchange, head = self._exchange, self._head
+        if exchange.head is not head or head.length != self._length:
+            raise ValueError("neither the head of a request nor the length of its body is for policies to replace")
+        start = head.method, head.target
+        if start != self._start and not (_NAME.fullmatch(start[0]) and _TARGET.fullmatch(start[1])):
+            raise ValueError("a method must be one word, and a target a path in one word")
+        if head.special != self._special:
+            _check_special(head.special)
+        if not (_VISIBLE.fullmatch(exchange.request_id) and _VISIBLE.fullmatch(exchange.peer.encode())):
+            raise ValueError("the id of a request and its peer must be one word each")
+        check_fields(exchange.extra, _OURS)
+
+    def restore(self) -> None:
+        """All is as it was: an error must be told, and the log must have its line."""
+        exchange, head = self._exchange, self._head
+        exchange.head = head
+        head.method, head.target = self._start
+        head.length, head.special = self._length, self._special
+        exchange.request_id, exchange.peer = self._names
+        exchange.extra = self._extra
+
+    def error(self, name: str, why: Failure) -> GatewayError:
+        """What the exchange ends with: a policy's own refusal, if it can be written; all else is a failure, logged."""
+        error = why.value
+        try:
+            if isinstance(error, GatewayError):
+                self.check()
+                check_fields(error.fields, _OURS)
+                return error
+        except Exception:
+            why = Failure()
+        self.restore()
+        return policy_failed(name, self._exchange, why)
+
+
+def _check_special(special: dict[bytes, bytes]) -> None:
+    for name, value in special.items():
+        if not _NAME.fullmatch(name) or not _NO_CONTROL.fullmatch(value):
+            raise ValueError("special fields must have proper names, and values without control bytes")
+    if not _VISIBLE.fullmatch(special.get(b"host", b"").strip(b" \t")):
+        raise ValueError("a host must be one word")
+
+
 class _Request:
     """One exchange in one policy: what it was before, and whether it may go on as it is now."""
 
-    __slots__ = ("_name", "_exchange", "_lines", "_extra")
+    __slots__ = ("_name", "_exchange", "_lines", "_before")
 
-    def __init__(self, name: str, exchange: Exchange) -> None:
+    def __init__(self, name: str, exchange: Exchange, before: _Before) -> None:
         self._name = name
         self._exchange = exchange
         self._lines = exchange.head.lines
-        self._extra = list(exchange.extra)
+        self._before = before
 
     def verdict(self, verdict: object) -> Any:
         """The verdict, if it is one. Raises `TypeError` or `ValueError` where something is wrong with it."""
         exchange = self._exchange
         if exchange.status:
             return self._answered()
+        self._before.check()
         if verdict is None:
             if exchange.head.lines is not self._lines:
                 check_fields(exchange.head.plain, _OURS_IN_REQUESTS)
         else:
             check_answer(verdict)
-        check_fields(exchange.extra, _OURS)
         return verdict
 
     def failed(self, why: Failure) -> Any:
         """Log what was not foreseen. Raises a `GatewayError`, or what came where nobody waits any more."""
-        exchange = self._exchange
         if why.check(CancelledError):
+            self._before.restore()
             why.raiseException()
-        if exchange.status:
+        if self._exchange.status:
             return self._answered()
-        if why.check(GatewayError):
-            why.raiseException()
-        exchange.extra = self._extra
-        raise policy_failed(self._name, exchange, why) from None
+        raise self._before.error(self._name, why) from None
 
     def _answered(self) -> Answer:
         """An answer stops the exchange; one that is answered already takes no other."""
@@ -107,7 +167,7 @@ class _Request:
 
 def _response_side(name: str, side: ResponseSide) -> ResponseSide:
     def tell(exchange: Exchange, head: ResponseHead) -> None:
-        lines, length, extra = head.lines, head.length, list(exchange.extra)
+        lines, length, before = head.lines, head.length, _Before(exchange)
         try:
             returned: Any = side(exchange, head)  # type: ignore[func-returns-value]  # others' may
             if returned is not None:
@@ -121,12 +181,9 @@ def _response_side(name: str, side: ResponseSide) -> ResponseSide:
                 check_fields(head.fields, _OURS)
                 # Lines may have been set as they are: then nothing may be lost where they are taken apart.
                 head.fields = head.fields
-            check_fields(exchange.extra, _OURS)
-        except GatewayError:
-            raise
-        except Exception:
-            exchange.extra = extra
-            raise policy_failed(name, exchange, Failure()) from None
+            before.check()
+        except BaseException:
+            raise before.error(name, Failure()) from None
 
     return tell
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
@@ -82,7 +82,7 @@ class AccessLog:
         """Begin to write. Raises OSError if the file can't be opened."""
         self._writer.start()
 
-    def write(self, batch: Sequence[Exchange]) -> None:
+    def write(self, batch: Iterable[Exchange]) -> None:
         """Write exchanges that are over, with the next `hand_over`."""
         offset = self._wall() - self._now()
         line, lines = self._line, self._lines

@@ -5,12 +5,14 @@ Knows exchanges, not what answers them. The cost for an exchange on the path is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import length_hint
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from apigateway.interfaces import IExchangeObserver
@@ -135,9 +137,18 @@ class Telemetry:
             if self.access_log is not None:
                 self._guarded(self.access_log.write, batch)
 
-    def _guarded(self, step: Callable[[list[Exchange]], None], batch: list[Exchange]) -> None:
-        try:
-            step(batch)
-        except Exception:
-            # A fault in one batch must stop neither the timer nor the other reader of the batch.
-            _log.failure("exchanges could not be recorded", event="telemetry-failed")
+    def _guarded(self, step: Callable[[Iterator[Exchange]], None], batch: list[Exchange]) -> None:
+        """A fault in one exchange stops neither the timer nor the other reader of the batch, and costs no other one."""
+        rest, first, failed = iter(batch), None, 0
+        while left := length_hint(rest):
+            try:
+                step(rest)
+                break
+            except Exception:
+                # The iterator stands behind the one that failed, so that the next step goes on there.
+                first, failed = first or Failure(), failed + 1
+                if length_hint(rest) == left:
+                    break
+        if first is not None:
+            _log.failure("{failed} of {exchanges} exchanges could not be recorded", first, event="telemetry-failed",
+                         failed=failed, exchanges=len(batch))  # fmt: skip

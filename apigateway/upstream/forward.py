@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from apigateway.errors import BODY_TOO_LARGE, CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT, Cause, GatewayError
 from apigateway.exchange import Exchange
-from apigateway.http.fields import response_fields, trailer_fields
+from apigateway.http.fields import response_fields
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IUpstream
 from apigateway.upstream.fallback import can_fall_back, fall_back
 from apigateway.upstream.nobody import GONE, NOBODY
@@ -220,7 +220,7 @@ class Forward:
             return
         if not self._held:
             self._await_more()
-        attempt.body_end(trailer_fields(trailers) if trailers else trailers)
+        attempt.body_end(self._plan.request_trailers(trailers) if trailers else trailers)
         attempt.flush()
 
     def stop(self, error: GatewayError) -> None:
@@ -330,7 +330,7 @@ class Forward:
         """See `IAttemptReceiver.end`."""
         self._over(None, self.exchange.answered)
         self._leave()
-        self.exchange.downstream.finish(trailer_fields(trailers) if trailers else trailers)
+        self.exchange.downstream.finish(self._plan.answer_trailers(trailers) if trailers else trailers)
 
     def flush(self) -> None:
         """See `IAttemptReceiver.flush`."""

@@ -13,13 +13,13 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from apigateway.errors import CONNECTION_LOST, GatewayError
+from apigateway.errors import BAD_RESPONSE, CONNECTION_LOST, GatewayError
 from apigateway.http.heads import CHUNKED
 from apigateway.http.lines import join_lines
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields, IAttempt, IAttemptReceiver, IFlowTransport
 from apigateway.sockets.unsent import waiting
-from apigateway.upstream.unread import has_unread
+from apigateway.upstream.unread import look_at, talks
 
 if TYPE_CHECKING:
     from apigateway.upstream.native_transport import NativeTransport
@@ -32,8 +32,7 @@ _EXPECT_A_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 class NativeConnection(Protocol):
     """A connection of a pool; while it is on loan, the attempt that it is on loan for.
 
-    `doubtful` says that something may arrive, or has, that nobody asked for: it has been idle for a while, or the
-    last request had a body, which the service may have taken for a request.
+    While it is idle, a call of `has_unread` gives something true if anything has arrived that was not delivered yet.
     """
 
     transport: IFlowTransport
@@ -47,7 +46,6 @@ class NativeConnection(Protocol):
         self._paused = self._blocked = self._closing = self.heard = False
         self.exchanges = 0
         self.idle_since = 0.0
-        self.doubtful = False
 
     def __repr__(self) -> str:
         state = "busy" if self._receiver else "closing" if self._closing else "idle"
@@ -71,11 +69,6 @@ class NativeConnection(Protocol):
         self._receiver = receiver
         receiver.leased(self)
 
-    @property
-    def has_unread(self) -> bool:
-        """Something has arrived while the connection was idle, and was not delivered yet."""
-        return has_unread(self.transport)
-
     def discard(self) -> None:
         """Cut an idle connection."""
         self._cut()
@@ -93,7 +86,7 @@ class NativeConnection(Protocol):
         self._reader.expect(method == b"HEAD")
         self._head_told = self.heard = False
         self._chunked = length == CHUNKED
-        self._has_body = self.doubtful = length != 0
+        self._has_body = length != 0
         self._request_sent = not self._has_body
         framing = b""
         if self._chunked:
@@ -173,7 +166,13 @@ class NativeConnection(Protocol):
         """Small writes go out at once; the transport reports back-pressure for as long as it lives."""
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._pool.connected(self)
+        self.has_unread = look_at(self.transport)
+        if self.has_unread() and talks(self.transport):
+            self._closing = True
+            self.transport.abortConnection()
+            self._pool.not_connected(GatewayError(BAD_RESPONSE, "The answer is not HTTP: it came before the request."))
+        else:
+            self._pool.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Tell the receiver what arrived. Bytes that nobody asked for make the connection unfit."""

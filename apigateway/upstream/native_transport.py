@@ -50,7 +50,7 @@ class NativeTransport:
             return
         while self._idle and not fresh:
             connection = self._idle.pop()
-            if connection.doubtful and connection.has_unread:
+            if connection.has_unread():
                 connection.discard()  # what is there is no answer to a request that was not sent yet
                 continue
             self._reused += connection.exchanges > 0
@@ -83,9 +83,10 @@ class NativeTransport:
 
     def _connect(self) -> None:
         self._connecting += 1
-        self._dial(lambda: NativeConnection(self), self._not_connected)
+        self._dial(lambda: NativeConnection(self), self.not_connected)
 
-    def _not_connected(self, error: GatewayError) -> None:
+    def not_connected(self, error: GatewayError) -> None:
+        """There is no new connection, or none that is fit to be used."""
         self._connecting -= 1
         if self._lanes.wanted <= self._connecting:
             # Whoever this was for is gone; for each who waits there is another on its way.
@@ -137,7 +138,7 @@ class NativeTransport:
         self._connect_for_line()
 
     def _offer(self, connection: NativeConnection) -> None:
-        if connection.doubtful and connection.has_unread:
+        if connection.exchanges and connection.has_unread():
             connection.discard()
             return
         found = self._lanes.take(not connection.exchanges, self._now()) if self._waiting or self._behind else None
@@ -163,8 +164,6 @@ class NativeTransport:
         too_old = now - self._options.idle
         for connection in [one for one in self._idle if one.idle_since <= too_old]:
             self._give_up(connection)
-        for connection in self._idle:
-            connection.doubtful = True
         self._lanes.sweep(self._open, len(self._open) - len(self._idle), now)
         while len(self._lanes) > self._connecting and self._lanes.make_room(now):
             pass

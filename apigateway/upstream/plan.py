@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from apigateway.errors import GatewayError, unforeseen_error
 from apigateway.exchange import Exchange
 from apigateway.http.dates import with_date
-from apigateway.http.fields import REWRITTEN
+from apigateway.http.fields import REWRITTEN, trailer_fields
 from apigateway.http.heads import RequestHead, ResponseHead
 from apigateway.http.lines import join_lines
 from apigateway.http.paths import without_prefix
@@ -30,6 +30,8 @@ class ForwardPlan:
 
     `strip` is the path prefix that is cut from the target. `pass_host` keeps the client's `Host`. `forwarded` adds the
     field of RFC 7239, `via` that of RFC 9110 §7.6.3. `on_response` are the policies' response sides, in order.
+    `in_request_head` and `in_answer_head` name what is decided by the head, in lower case and with dashes: no trailer
+    may say it again.
     """
 
     strip: bytes = b""
@@ -37,6 +39,8 @@ class ForwardPlan:
     forwarded: bool = False
     via: bool = True
     on_response: tuple[Callable[[Exchange, ResponseHead], None], ...] = ()
+    in_request_head: frozenset[bytes] = frozenset()
+    in_answer_head: frozenset[bytes] = frozenset()
 
     def target(self, head: RequestHead) -> bytes:
         """The request target for the service."""
@@ -74,6 +78,14 @@ class ForwardPlan:
             fields.append((b"TE", b"trailers"))
             fields.append((b"Connection", b"TE"))
         return fields
+
+    def request_trailers(self, trailers: Fields) -> Fields:
+        """The trailers of a request that the service gets: policies have not seen them."""
+        return trailer_fields(trailers, self.in_request_head)
+
+    def answer_trailers(self, trailers: Fields) -> Fields:
+        """The trailers of an answer that the client gets."""
+        return trailer_fields(trailers, self.in_answer_head)
 
     def answer(
         self, exchange: Exchange, status: int, reason: bytes, lines: bytes, length: int | None, now: float

@@ -17,6 +17,7 @@ from twisted.web.client import BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from apigateway.errors import BAD_RESPONSE, GatewayError
 from apigateway.interfaces import IAttemptReceiver, ITransport
 from apigateway.upstream.dial import Resolve
 from apigateway.upstream.endpoint import endpoint_for
@@ -25,7 +26,7 @@ from apigateway.upstream.pool import PoolOptions
 from apigateway.upstream.treq_attempt import TreqAttempt
 from apigateway.upstream.treq_connection import TreqConnection, TreqConnectionFactory
 from apigateway.upstream.treq_errors import connect_error
-from apigateway.upstream.unread import has_unread
+from apigateway.upstream.unread import has_unread, talks
 
 _log = Logger()
 
@@ -136,6 +137,12 @@ class TreqTransport:
             self._running -= 1
             connection.drop()
             self._begin(receiver, fresh=True)
+            return
+        if not connection.exchanges and talks(connection.transport):
+            connection.drop()
+            self._running -= 1
+            self._serve_waiting()
+            receiver.failed(GatewayError(BAD_RESPONSE, "The answer is not HTTP: it came before the request."))
             return
         connection.keep = connection.keep and not fresh
         receiver.leased(TreqAttempt(self._reactor, connection, receiver, self._attempt_over))

@@ -101,7 +101,7 @@ class KeepAliveTests(TestCase):
 
     @needs("limits on connections")
     async def test_above_the_bound_one_at_rest_makes_room_for_a_new_one(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 2})
+        stage = Stage(self, via, limits={"connections": 2}, trusted_proxies=["127.0.0.0/8"])
         first, second = await stage.call(), await stage.call()
         await first.get("/api")
         await second.get("/api")
@@ -112,7 +112,7 @@ class KeepAliveTests(TestCase):
 
     @lacks("limits on connections")
     async def test_a_stock_site_takes_any_number_of_connections(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 2})
+        stage = Stage(self, via, limits={"connections": 2}, trusted_proxies=["127.0.0.0/8"])
         callers = [await stage.call() for _ in range(4)]
         self.assertEqual([(await caller.get("/api")).status for caller in callers], [200] * 4)
 

@@ -61,6 +61,20 @@ def divide(*_: object) -> Any:
     raise ZeroDivisionError
 
 
+def leave(error: BaseException) -> Callable[..., Any]:
+    """Raises what would end a program."""
+
+    def side(*_: object) -> Any:
+        raise error
+
+    return side
+
+
+async def exit_later(exchange: Exchange) -> None:
+    await succeed(None)
+    raise SystemExit(3)
+
+
 async def divide_later(exchange: Exchange) -> None:
     await succeed(None)
     raise ZeroDivisionError
@@ -77,6 +91,36 @@ def set_plain(*fields: Any) -> Callable[[Exchange], None]:
         exchange.head.plain = [*exchange.head.plain, *fields]
 
     return change
+
+
+def set_start(name: str, value: object) -> Callable[[Exchange], None]:
+    """Sets an attribute of the request's head."""
+    return lambda exchange: setattr(exchange.head, name, value)
+
+
+def set_special(name: bytes, value: Any) -> Callable[[Exchange], None]:
+    """Sets one of the fields that the gateway looks at itself."""
+
+    def change(exchange: Exchange) -> None:
+        exchange.head.special[name] = value
+
+    return change
+
+
+def set_own(name: str, value: object) -> Callable[..., None]:
+    """Sets an attribute of the exchange."""
+    return lambda exchange, *_: setattr(exchange, name, value)
+
+
+def refuse_with_split(exchange: Exchange, *_: object) -> None:
+    """Refuses, with a field that holds another."""
+    raise GatewayError(FORBIDDEN, fields=((b"A", b"b\r\nX-Injected: yes"),))
+
+
+def add_extra_and_refuse(exchange: Exchange, *_: object) -> None:
+    """Refuses, and leaves a field for all answers that can't be written."""
+    add_extra(exchange)
+    raise GatewayError(FORBIDDEN)
 
 
 def set_fields(*fields: Any) -> Callable[[Exchange, ResponseHead], None]:
@@ -121,6 +165,30 @@ ON_REQUEST: dict[str, Callable[[Exchange], Any]] = {
     "sets a framing field": set_plain((b"Transfer-Encoding", b"chunked")),
     "sets a host": set_plain((b"Host", b"admin")),
     "leaves a field for all answers that ends their head": add_extra,
+    "leaves such a field and refuses": add_extra_and_refuse,
+    "refuses with a field that holds another": refuse_with_split,
+    "wants to end the program": leave(SystemExit(3)),
+    "interrupts": leave(KeyboardInterrupt()),
+    "closes a generator": leave(GeneratorExit()),
+    "wants to end the program later": exit_later,
+    "sets a target that ends the head": set_start("target", b"/x HTTP/1.1\r\nHost: evil\r\n\r\nGET /smuggled"),
+    "sets a target with a space": set_start("target", b"/x HTTP/1.0"),
+    "sets a target with a tab": set_start("target", b"/x\ty"),
+    "sets a target of text": set_start("target", "/x"),
+    "sets no target": set_start("target", b""),
+    "sets a method that holds a request": set_start("method", b"GET /smuggled HTTP/1.1\r\nA: b\r\n\r\nGET"),
+    "sets a method with a space": set_start("method", b"GET /"),
+    "sets no method": set_start("method", None),
+    "sets a length": set_start("length", 5),
+    "sets a host that holds another field": set_special(b"host", b"x\r\nX-Injected: yes"),
+    "sets a host with a space": set_special(b"host", b"x y"),
+    "sets a control byte": set_special(b"via", b"1.1 \x01"),
+    "sets a special field of text": set_special(b"via", "1.1 x"),
+    "sets a special name that holds another field": set_special(b"x-forwarded-a: b\r\nX-Injected", b"yes"),
+    "sets no special fields": set_start("special", None),
+    "takes the head away": set_own("head", None),
+    "sets an id that holds another field": set_own("request_id", b"a\r\nX-Injected: yes"),
+    "sets a peer that holds another field": set_own("peer", "x\r\nX-Injected: yes"),
 }
 """What the request side does wrong."""
 
@@ -139,6 +207,13 @@ ON_RESPONSE: dict[str, Callable[[Exchange, ResponseHead], Any]] = {
     "sets lines that are no fields": set_head("lines", 7),
     "sets a field that holds another": set_fields((b"A", b"b\r\nX-Injected: yes")),
     "leaves a field for all answers that ends their head": add_extra,
+    "leaves such a field and refuses": add_extra_and_refuse,
+    "refuses with a field that holds another": refuse_with_split,
+    "wants to end the program": leave(SystemExit(3)),
+    "interrupts": leave(KeyboardInterrupt()),
+    "closes a generator": leave(GeneratorExit()),
+    "takes the head away": set_own("head", None),
+    "sets an id that holds another field": set_own("request_id", b"a\r\nX-Injected: yes"),
     "answers by itself": lambda exchange, head: exchange.fail(GatewayError(FORBIDDEN)),
 }
 """What the response side does wrong."""

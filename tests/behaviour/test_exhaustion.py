@@ -24,7 +24,7 @@ class ConnectionFloodTests(TestCase):
 
     @needs("limits on connections")
     async def test_connections_that_never_speak_keep_nobody_out(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 10})
+        stage = Stage(self, via, limits={"connections": 10}, trusted_proxies=["127.0.0.0/8"])
         await self.flood(stage, b"", 40)
         for _ in range(5):
             self.assertEqual((await stage.get("/api")).status, 200)
@@ -32,20 +32,20 @@ class ConnectionFloodTests(TestCase):
 
     @needs("limits on connections")
     async def test_nor_do_heads_that_never_end(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 10})
+        stage = Stage(self, via, limits={"connections": 10}, trusted_proxies=["127.0.0.0/8"])
         await self.flood(stage, b"GET /api HTTP/1.1\r\nX-Slow: ", 40)
         for _ in range(5):
             self.assertEqual((await stage.get("/api")).status, 200)
 
     @needs("limits on connections")
     async def test_nor_those_that_rest_after_an_answer(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 10})
+        stage = Stage(self, via, limits={"connections": 10}, trusted_proxies=["127.0.0.0/8"])
         await self.flood(stage, request("GET", "/api"), 40)
         self.assertEqual((await stage.get("/api")).status, 200)
 
     @needs("limits on connections")
     async def test_an_exchange_in_progress_is_never_what_makes_room(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 3})
+        stage = Stage(self, via, limits={"connections": 3}, trusted_proxies=["127.0.0.0/8"])
         gate = Gate()
         stage.one.does(ReadAll(), gate, Answer(200, b"done"))
         busy = [(await stage.call()).ask("GET", "/api") for _ in range(3)]
@@ -73,7 +73,7 @@ class ConnectionFloodTests(TestCase):
 
     @only(CHANNEL)
     async def test_what_made_room_and_what_was_refused_shows_on_the_pages(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"connections": 2})
+        stage = Stage(self, via, limits={"connections": 2}, trusted_proxies=["127.0.0.0/8"])
         await self.flood(stage, b"", 4)
         text = (await stage.get("/gateway/metrics")).body.decode()
         self.assertIn('apigateway_connections_evicted_total{reason="connections"} 3', text)

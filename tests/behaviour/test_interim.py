@@ -197,6 +197,23 @@ class TrailerTests(TestCase):
         answer, arrived = await caller.answer(), await stage.request()
         self.assertEqual((answer.trailers, arrived.trailers), ([(b"X-Sum", b"6")], [(b"X-Sum", b"6")]))
 
+    @needs("trailers")
+    async def test_nor_what_the_route_decides_by_the_head(self, via: Combination) -> None:
+        services = {
+            "one": {
+                "routes": [{"path": "/api", "match_headers": {"X-Tier": "gold"}}, {"path": "/api"}],
+                "headers": {"set_request": {"X-User": "anon"}, "remove_response": ["X-Debug"]},
+            }
+        }
+        stage = Stage(self, via, services)
+        stage.one.does(ReadAll(), Respond(WITH_TRAILERS + chunked(b"abc", trailers="X-Debug: 1\r\nX-Sum: 6\r\n")))
+        caller = await stage.call()
+        sly = "X-User: admin\r\nx_user: admin\r\nX-Tier: gold\r\nX-Sum: 6\r\n"
+        caller.ask("POST", "/api", "Transfer-Encoding: chunked").send(chunked(b"abc", trailers=sly))
+        answer, arrived = await caller.answer(), await stage.request()
+        self.assertEqual((answer.trailers, arrived.trailers), ([(b"X-Sum", b"6")], [(b"X-Sum", b"6")]))
+        self.assertEqual(arrived.get_all(b"x-user"), [b"anon"])
+
     async def test_with_or_without_their_trailers_messages_arrive_whole(self, via: Combination) -> None:
         stage = Stage(self, via)
         stage.one.does(ReadAll(), Respond(ANSWER_WITH_TRAILERS))

@@ -147,6 +147,11 @@ class FileTests(SynchronousTestCase):
         Path(path).write_text(ONE_SERVICE, "utf-8-sig")
         self.assertEqual(load_file(path, {}), read(ONE_SERVICE))
 
+    def test_may_end_its_lines_as_windows_does(self) -> None:
+        path = self.mktemp()
+        Path(path).write_bytes(ONE_SERVICE.replace("\n", "\r\n").encode())
+        self.assertEqual(load_file(path, {}), read(ONE_SERVICE))
+
     def test_that_cannot_be_read_is_a_problem(self) -> None:
         self.assertEqual(
             self.problem("/no/such/file.yaml"), "/no/such/file.yaml: cannot be read: No such file or directory"

@@ -12,6 +12,7 @@ from zope.interface.verify import verifyClass
 
 from apigateway.downstream.http1_channel import Http1Channel
 from apigateway.downstream.outflow import LINGER_S
+from apigateway.downstream.rounds import AT_ONCE
 from apigateway.downstream.site import SiteLimits
 from apigateway.errors import AMBIGUOUS_PATH, BODY_TOO_LARGE, CLIENT_TOO_SLOW, NO_ROUTE, GatewayError
 from apigateway.http.request_reader import PIPELINED
@@ -204,6 +205,25 @@ class PipeliningTests(ChannelCase):
         self.stand.does = echo
         client = self.stand.client(self.numbered(50))
         self.assertEqual([one.body for one in client.answers()], [b"/%d" % number for number in range(50)])
+
+    def test_other_connections_have_their_turn_in_between(self) -> None:
+        self.stand.does = echo
+        greedy, other = self.stand.connect(), self.stand.connect()
+        greedy.send(self.numbered(50))
+        other.send(ask(target="/other"))
+        self.stand.network.pump()
+        self.assertEqual(self.stand.targets[AT_ONCE], "/other")
+        self.assertEqual((len(self.answered(greedy)), len(self.answered(other))), (50, 1))
+
+    def test_who_is_cut_has_one_more_turn_at_most(self) -> None:
+        def does(one: Answering) -> None:
+            echo(one)
+            if len(self.stand.targets) == AT_ONCE:
+                self.stand.site.rounds.next(self.stand.channel.cut)
+
+        self.stand.does = does
+        self.stand.client(self.numbered(50))
+        self.assertEqual((len(self.stand.targets), self.stand.site.channels), (2 * AT_ONCE, set()))
 
     def test_one_is_in_progress_at_a_time(self) -> None:
         client = self.stand.client(self.numbered(3))

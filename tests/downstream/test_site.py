@@ -73,16 +73,6 @@ class ConnectionTests(SynchronousTestCase):
         third = stand.client(ask())
         self.assertEqual((second.is_open, statuses(third.answers())), (True, [200]))
 
-    def test_exchanges_in_progress_are_counted(self) -> None:
-        stand = Stand(wait)
-        stand.client()
-        stand.client(ask())
-        stand.client(b"GET / HT")
-        self.assertEqual(stand.site.exchanges_in_progress, 2)
-        stand.exchanges[0].answer()
-        stand.network.pump()
-        self.assertEqual(stand.site.exchanges_in_progress, 1)
-
     def test_what_failed_for_one_connection_does_not_reach_another_that_it_ended(self) -> None:
         stand = Stand(take_body)
         clients = [stand.client(ask("PUT", "/", "Content-Length: 3")) for _ in range(2)]

@@ -138,3 +138,7 @@ class TrailerTests(SynchronousTestCase):
     def test_none_may_frame_route_or_identify_the_message_after_the_fact(self) -> None:
         for name in (*SPECIAL, b"Authorization", b"COOKIE", b"set-cookie", b"Trailer", b"X_Forwarded_For"):
             self.assertEqual(trailer_fields([(name, b"x")]), [], name)
+
+    def test_nor_be_of_these_names_in_any_spelling(self) -> None:
+        fields = [(b"X_User", b"1"), (b"x-user", b"2"), (b"X-USER", b"3"), (b"X-Users", b"4")]
+        self.assertEqual(trailer_fields(fields, frozenset((b"x-user",))), [(b"X-Users", b"4")])

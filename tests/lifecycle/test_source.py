@@ -29,7 +29,19 @@ class SourceTests(SynchronousTestCase):
         source = Source(str(self.path), {"SHOP": "http://a"})
         self.assertIsNone(source.digest)
         source.read()
-        self.assertEqual(source.digest, digest_of(str(self.path)))
+        self.assertEqual(source.digest, digest_of(self.path.read_bytes()))
+
+    def test_at_the_start_it_may_be_a_pipe_and_later_that_is_told_and_not_waited_for(self) -> None:
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        os.write(writing, TEXT.encode())
+        os.close(writing)
+        source = Source(f"/dev/fd/{reading}", {"SHOP": "http://a"})
+        self.assertEqual(source.read().services[0].name, "shop")
+        self.assertEqual(source.digest, digest_of(TEXT.encode()))
+        error = self.assertRaises(ConfigurationError, source.read)
+        self.assertEqual(str(error), f"/dev/fd/{reading}: cannot be read: it is no regular file")
+        self.assertEqual(source.digest, digest_of(TEXT.encode()))
 
     def test_what_the_command_line_says_of_listeners_wins_each_time(self) -> None:
         source = Source(str(self.path), {"SHOP": "http://a"}, ["tcp:2"])

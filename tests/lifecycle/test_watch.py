@@ -23,7 +23,7 @@ class WatchTests(SynchronousTestCase):
         self.clock = Clock()
         self.changes: list[None] = []
         self.file = FileWatch(str(path), lambda: self.changes.append(None), self.clock)
-        self.file.start(digest_of(str(path)))
+        self.file.start(digest_of(path.read_bytes()))
         self.addCleanup(self.file.stop)
 
     def looks(self, times: int = 3) -> int:
@@ -97,6 +97,15 @@ class WatchTests(SynchronousTestCase):
         self.file.stop()
         self.assertTrue(repr(self.file).endswith("gateway.yaml stopped>"))
 
-    def test_what_cannot_be_read_has_no_digest(self) -> None:
-        self.assertIsNone(digest_of(str(self.folder / "nothing")))
-        self.assertIsNone(digest_of(str(self.folder)))
+    def test_what_is_no_regular_file_is_no_change_and_is_not_waited_for(self) -> None:
+        os.mkfifo(self.folder / "pipe")
+        for put in (self.path.mkdir, lambda: self.path.symlink_to("pipe"), lambda: self.path.symlink_to("/dev/zero")):
+            self.path.unlink()
+            put()
+            self.assertEqual(self.looks(), 0)
+            if self.path.is_dir():
+                self.path.rmdir()
+                self.path.touch()
+        self.path.unlink()
+        self.path.write_text("two")
+        self.assertEqual(self.looks(), 1)

@@ -73,6 +73,55 @@ class RequestSideTests(SynchronousTestCase):
         self.assertEqual(exchange.extra, [(b"Vary", b"Origin")])
         self.flushLoggedErrors(ValueError)
 
+    def test_what_would_end_a_program_is_a_failure_like_others(self) -> None:
+        for error in (SystemExit(3), KeyboardInterrupt(), GeneratorExit()):
+
+            def ask(exchange: Exchange, error: BaseException = error) -> None:
+                raise error
+
+            with self.assertRaises(GatewayError) as caught:
+                asked(ask)
+            self.assertIs(caught.exception.cause, INTERNAL_ERROR)
+            self.assertEqual(len(self.flushLoggedErrors(type(error))), 1)
+
+    def test_a_head_that_it_spoilt_is_as_it_was(self) -> None:
+        exchange = exchange_for("POST", "/a?b", [(b"Host", b"x")])
+        head, special = exchange.head, exchange.head.special
+        exchange.request_id = b"id-1"
+        before = (head.method, head.target, dict(special), head.length, exchange.request_id, exchange.peer)
+
+        def ask(exchange: Exchange) -> None:
+            exchange.head.method = exchange.head.target = exchange.request_id = b"\r\n"
+            exchange.head.special[b"host"] = b"\r\n"
+            exchange.head.length, exchange.peer = 7, "\r\n"
+            exchange.head = None  # type: ignore[assignment]  # on purpose
+
+        self.assertRaises(GatewayError, asked, ask, exchange)
+        self.assertIs(exchange.head, head)
+        now = (head.method, head.target, head.special, head.length, exchange.request_id, exchange.peer)
+        self.assertEqual(now, before)
+        self.flushLoggedErrors(ValueError)
+
+    def test_what_heads_share_is_not_changed_by_what_it_does_to_one(self) -> None:
+        exchange = exchange_for(fields=[(b"Host", b"x")])
+        shared = exchange.head.special
+
+        def ask(exchange: Exchange) -> None:
+            exchange.head.special[b"host"] = b"y"
+
+        self.assertIsNone(asked(ask, exchange))
+        self.assertEqual((shared[b"host"], exchange.head.special[b"host"]), (b"x", b"y"))
+
+    def test_it_may_send_a_request_elsewhere_in_its_own_words(self) -> None:
+        exchange = exchange_for("GET", "/a")
+
+        def ask(exchange: Exchange) -> None:
+            exchange.head.method, exchange.head.target = b"QUERY", b"/caf\xc3\xa9?a=%20&b"
+            exchange.request_id = b"trace-1/2"
+
+        self.assertIsNone(asked(ask, exchange))
+        self.assertEqual((exchange.head.method, exchange.head.target), (b"QUERY", b"/caf\xc3\xa9?a=%20&b"))
+
     def test_being_told_to_stop_is_no_failure(self) -> None:
         waiting: Deferred[None] = Deferred()
         verdict = asked(lambda exchange: waiting)

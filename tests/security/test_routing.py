@@ -89,6 +89,9 @@ class ReadingTests(SynchronousTestCase):
         if b";" not in path:
             self.assertEqual(judged(root, path), meant(root, path))
 
+    def test_a_prefix_with_parameters_hides_the_path_without(self) -> None:
+        self.assertIsNone(judged(tree([b"/a/a", b"/a;v"], False), b"/a;v"))
+
     def test_parameters_that_hide_nothing_pass(self) -> None:
         root = tree([b"/api", b"/api/admin"], True)
         for path, by in (

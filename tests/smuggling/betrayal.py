@@ -175,7 +175,7 @@ class Stage:
         self.network.pump()
 
     def _is_answered(self, client: MemoryClient) -> bool:
-        return not self.gateway.gateway.site.exchanges_in_progress if client.received else False
+        return bool(client.received) and all(one.at_rest for one in self.gateway.gateway.site.channels)
 
     def _clean(self, liar: Liar) -> None:
         self.network.cut("10.0.0.5")

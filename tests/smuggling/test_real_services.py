@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, ReadAll
 from tests.behaviour.combinations import Combination, only, over_all_combinations
 from tests.behaviour.stage import Stage
-from tests.behaviour.waiting import until
 from tests.smuggling import mutate
 from tests.smuggling.ground import Ground
 from tests.smuggling.real_ground import RealGround
@@ -60,9 +58,6 @@ class StaleTests(TestCase):
         stage.one.does(ReadAll(), Answer(200, b"honest"))
         caller = await stage.call()
         await caller.get("/api")
-        transport: Any = stage.target().transport
-        if via.upstream == "native":
-            await until(lambda: all(one.doubtful for one in transport._idle), "a look at idle connections")
         stage.one.connections[0].transport.getHandle().send(POISON)
         channel = next(iter(stage.gateway.site.channels))
         channel.dataReceived(b"GET /api HTTP/1.1\r\nHost: h\r\n\r\n")

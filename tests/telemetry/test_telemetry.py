@@ -106,6 +106,38 @@ class TelemetryTests(SynchronousTestCase):
         self.telemetry.stop()
         self.assertEqual((self.counted(), self.path.read_bytes().count(b"\n")), (2, 1))
 
+    def test_of_many_exchanges_only_those_that_cannot_be_recorded_are_lost_and_they_are_told_together(self) -> None:
+        """What is recorded already when one fails is not recorded again: not before it, and not by the other reader."""
+        spoiled_head, spoiled_status = {2, 5}, {3, 6}
+        for number in range(7):
+            exchange = ended(target=f"/{number}")
+            if number in spoiled_head:
+                exchange.head = None  # type: ignore[assignment]
+            if number in spoiled_status:
+                exchange.service = []  # type: ignore[assignment]
+            self.telemetry.exchange_ended(exchange)
+        self.telemetry.stop()
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        paths = [json.loads(line)["path"] for line in self.path.read_bytes().splitlines()]
+        self.assertEqual(paths, ["/0", "/1", "/3", "/4", "/6"])
+        self.assertEqual(self.counted(), 5)
+
+    def test_what_fails_whatever_it_is_given_is_tried_once(self) -> None:
+        """As where there is no more memory for a slot, or the clock fails."""
+        tried = []
+
+        def fail(batch: object) -> None:
+            tried.append(batch)
+            raise OSError
+
+        for _ in range(3):
+            self.telemetry.exchange_ended(ended())
+        self.patch(self.telemetry.statistics, "add", fail)
+        self.telemetry.stop()
+        self.assertEqual((len(tried), len(self.flushLoggedErrors(OSError))), (1, 1))
+        self.assertEqual(self.path.read_bytes().count(b"\n"), 3)
+
     def test_the_lateness_of_the_loop_is_measured_while_it_runs(self) -> None:
         self.clock.advance(0.7)
         self.assertAlmostEqual(self.telemetry.lag.last, 0.6)

@@ -16,6 +16,13 @@ LAST = OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
 
 
 class _Transport(StringTransport):
+    def __init__(self, handle):
+        super().__init__()
+        self._handle = handle
+
+    def getHandle(self):
+        return self._handle
+
     def setTcpNoDelay(self, enabled):
         pass
 
@@ -28,7 +35,7 @@ class Bench:
     """A pool whose connections are made, answered and lost as a test says.
 
     `dials` are those under way; with `at_once` they end (True: well) while they begin. `connections` are those that are
-    open, and have not been closed by the pool.
+    open, and have not been closed by the pool. `handle` is the socket of those that are made from now on.
     """
 
     def __init__(self, at_once=None, **pool):
@@ -37,6 +44,7 @@ class Bench:
         self.dials = []
         self.connections = []
         self.opened = 0
+        self.handle = None
         self.options = Pool(**pool)
         self.pool = NativeTransport(self.options, self._dial, lambda: self.now, WAIT_S)
 
@@ -53,7 +61,7 @@ class Bench:
         connection = build()
         self.connections.append(connection)
         self.opened += 1
-        connection.makeConnection(_Transport())
+        connection.makeConnection(_Transport(self.handle))
 
     def lease(self, fresh=False):
         receiver = starting()

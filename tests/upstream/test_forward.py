@@ -59,6 +59,14 @@ class AnswerTests(SynchronousTestCase):
         self.world.attempt.answers(trailers=[(b"Content-Length", b"5"), (b"T", b"2")])
         self.assertEqual(client.trailers, [(b"T", b"2")])
 
+    def test_nor_are_those_that_the_route_decides_about(self):
+        self.world.plan = ForwardPlan(in_request_head=frozenset((b"x-user",)), in_answer_head=frozenset((b"x-debug",)))
+        client = self.world.forward("PUT", chunked=True)
+        client.arrive_end([(b"X-User", b"x"), (b"T", b"1")])
+        self.assertEqual(self.world.attempt.flushed, ["head", ("end", [(b"T", b"1")])])
+        self.world.attempt.answers(trailers=[(b"X-Debug", b"5"), (b"T", b"2")])
+        self.assertEqual(client.trailers, [(b"T", b"2")])
+
     def test_an_answer_begins_before_it_has_ended(self):
         client = self.world.forward()
         self.world.attempt.begins()

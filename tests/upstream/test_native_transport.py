@@ -330,50 +330,90 @@ class UnreadTests(SynchronousTestCase):
 
     def setUp(self):
         self.bench = Bench(connections=1, waiting=1)
-        self.ours, self.theirs = socket.socketpair()
-        self.addCleanup(self.ours.close)
-        self.addCleanup(self.theirs.close)
+        self.bench.handle, self.theirs = self.pair()
 
-    def connection(self):
+    def pair(self):
+        pair = socket.socketpair()
+        for one in pair:
+            self.addCleanup(one.close)
+        return pair
+
+    def used(self):
+        self.bench.used()
         (connection,) = self.bench.connections
-        connection.transport.getHandle = lambda: self.ours
+        self.bench.handle = None
         return connection
 
-    def test_a_connection_on_which_something_waits_is_cut_when_its_turn_comes(self):
-        self.bench.used()
-        connection = self.connection()
-        self.bench.sweep(0.25)
-        self.theirs.send(OK)
+    def is_replaced(self, connection):
         receiver = self.bench.lease()
         self.assertEqual((receiver.attempt, connection.transport.disconnected, len(self.bench.dials)), (None, True, 1))
         self.bench.end_dial(0)
         self.assertEqual((receiver.attempt.exchanges, self.bench.numbers("open", "reused")), (1, (1, 0)))
 
+    def test_a_connection_on_which_something_waits_is_cut_when_its_turn_comes(self):
+        connection = self.used()
+        self.theirs.send(OK)
+        self.is_replaced(connection)
+
+    def test_one_that_has_ended_is_cut_too(self):
+        connection = self.used()
+        self.theirs.close()
+        self.is_replaced(connection)
+
     def test_one_on_which_nothing_waits_is_used(self):
-        self.bench.used()
-        connection = self.connection()
-        self.bench.sweep(0.25)
+        connection = self.used()
         self.assertIs(self.bench.lease().attempt, connection)
 
-    def test_one_that_was_used_just_now_is_not_looked_at(self):
-        self.bench.used()
-        connection = self.connection()
-        self.theirs.send(OK)
-        self.assertIs(self.bench.lease().attempt, connection)
+    def test_the_next_one_is_looked_at_as_well(self):
+        bench = Bench(connections=3)
+        ends = []
+        for _ in range(3):
+            bench.handle, theirs = self.pair()
+            ends.append(theirs)
+            bench.pool.lease(starting())
+            bench.end_dial(0)
+        for connection in list(bench.connections):
+            connection.dataReceived(OK)
+        ends[2].send(OK)
+        ends[1].send(OK)
+        self.assertIs(bench.lease().attempt, bench.connections[0])
+        self.assertEqual((bench.numbers("open", "idle"), bench.dials), ((1, 0), []))
 
-    def test_after_a_body_nobody_in_the_line_gets_what_waits(self):
-        first = starting(b"POST", length=1)
-        self.bench.pool.lease(first)
+    def test_nobody_in_the_line_gets_what_waits(self):
+        for length in (0, 1):
+            self.bench = Bench(connections=1, waiting=1)
+            self.bench.handle, self.theirs = self.pair()
+            first = starting(b"POST", length=length)
+            self.bench.pool.lease(first)
+            self.bench.end_dial(0)
+            (connection,), self.bench.handle = self.bench.connections, None
+            second = self.bench.lease()
+            if length:
+                first.attempt.body(b"a")
+                first.attempt.body_end([])
+            self.theirs.send(OK)
+            connection.dataReceived(OK)
+            self.assertEqual((first.is_ended, second.attempt), (True, None))
+            self.bench.tell_losses()
+            self.bench.end_dial(0)
+            self.assertEqual(second.attempt.exchanges, 1)
+
+    def test_a_service_that_talks_before_it_is_asked_fails_one_who_waits_and_gets_no_request(self):
+        self.bench = Bench(connections=2, waiting=2)
+        first, second = self.bench.lease(), self.bench.lease()
+        self.bench.handle, theirs = self.pair()
+        theirs.send(OK)
         self.bench.end_dial(0)
-        connection, second = self.connection(), self.bench.lease()
-        first.attempt.body(b"a")
-        first.attempt.body_end([])
-        self.theirs.send(OK)
-        connection.dataReceived(OK)
-        self.assertEqual((first.is_ended, second.attempt), (True, None))
-        self.bench.tell_losses()
+        (connection,) = self.bench.connections
+        self.assertEqual((first.cause, second.cause, first.attempt), ("bad-response", None, None))
+        self.assertEqual((connection.transport.disconnected, connection.transport.value()), (True, b""))
+        self.assertEqual((len(self.bench.dials), self.bench.numbers("open", "waiting")), (1, (0, 1)))
+
+    def test_one_that_closes_instead_is_lent_and_its_end_told_by_the_connection(self):
+        receiver = self.bench.lease()
+        self.theirs.close()
         self.bench.end_dial(0)
-        self.assertEqual(second.attempt.exchanges, 1)
+        self.assertIs(receiver.attempt, self.bench.connections[0])
 
 
 class LifeTests(SynchronousTestCase):

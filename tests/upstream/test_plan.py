@@ -37,6 +37,14 @@ class TargetTests(SynchronousTestCase):
         self.assertEqual(targets, [b"/x?y", b"/", b"/?y", b"/"])
 
 
+class TrailerTests(SynchronousTestCase):
+    def test_what_a_route_decides_by_the_head_is_in_no_trailers(self):
+        plan = ForwardPlan(in_request_head=frozenset((b"x-user",)), in_answer_head=frozenset((b"x-debug",)))
+        fields = [(b"X-User", b"1"), (b"X_Debug", b"2"), (b"Via", b"3"), (b"X-Sum", b"4")]
+        self.assertEqual(plan.request_trailers(fields), fields[1:2] + fields[3:])
+        self.assertEqual(plan.answer_trailers(fields), fields[:1] + fields[3:])
+
+
 class HostTests(SynchronousTestCase):
     def test_the_service_sees_its_own_name(self):
         self.assertEqual(sent(ForwardPlan(), (b"Host", b"www.example"))[0], (b"Host", HOST))

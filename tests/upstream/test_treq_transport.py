@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
@@ -15,6 +17,7 @@ from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, Reset, Respond, Stall, Wait
 from apigateway.upstream.crowding import CROWDED_RATE, NEVER, PATIENCE_S
+from apigateway.upstream.treq_connection import TreqConnection
 from apigateway.upstream.treq_transport import TreqTransport
 from tests.upstream.treq_world import HOST, World, starting
 
@@ -249,6 +252,47 @@ class Ending(RecordingReceiver):
     def failed(self, error):
         super().failed(error)
         self.over.callback(None)
+
+
+class UnreadTests(SynchronousTestCase):
+    """What has arrived before a request is sent is no answer to it."""
+
+    def setUp(self):
+        self.world = World()
+        self.world.service.answers(body=b"honest")
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
+        self.addCleanup(self.theirs.close)
+        self.watch(self.world.transport.connection_made)
+
+    def watch(self, made):
+        """Let the connections seem to be on our end of the pair."""
+
+        def note(connection):
+            made(connection)
+            connection.connectionMade = lambda: begin(connection)
+
+        def begin(connection):
+            connection.transport.getHandle = lambda: self.ours
+            TreqConnection.connectionMade(connection)
+
+        self.world.transport.connection_made = note
+
+    def numbers(self):
+        statistics = self.world.transport.statistics()
+        return statistics["open"], statistics["opened"], statistics["waiting"]
+
+    def test_where_nothing_waits_the_connection_is_kept_and_used(self):
+        bodies = [self.world.ask().body for _ in range(2)]
+        self.assertEqual((bodies, self.numbers()), ([b"honest"] * 2, (1, 1, 0)))
+
+    def test_a_service_that_talks_before_it_is_asked_fails_who_asks_and_gets_no_request(self):
+        self.theirs.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+        receiver = self.world.ask()
+        self.assertEqual((receiver.cause, receiver.attempt), ("bad-response", None))
+        self.assertEqual((self.world.service.requests, self.numbers()), ([], (0, 1, 0)))
+        self.ours.recv(100)
+        self.assertEqual(self.world.ask().body, b"honest")
 
 
 class TreqOverSockets(TestCase):

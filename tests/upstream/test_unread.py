@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.upstream.unread import has_unread
+from apigateway.upstream.unread import has_unread, look_at, talks
 
 
 class Transport:
@@ -47,3 +47,22 @@ class UnreadTests(SynchronousTestCase):
     def test_of_what_has_no_socket_nothing_is_known(self) -> None:
         self.assertFalse(has_unread(object()))
         self.assertFalse(has_unread(Transport("a TLS connection")))
+        self.assertFalse(talks(object()))
+
+    def test_one_look_after_another_tells_what_is_there_now(self) -> None:
+        look = look_at(self.transport)
+        self.assertFalse(look())
+        self.theirs.send(b"x")
+        self.assertTrue(look())
+        self.ours.recv(1)
+        self.assertFalse(look())
+        self.theirs.close()
+        self.assertTrue(look())
+
+    def test_bytes_are_talk_and_an_end_or_nothing_is_not(self) -> None:
+        self.assertFalse(talks(self.transport))
+        self.theirs.send(b"220 mail")
+        self.assertTrue(talks(self.transport))
+        self.ours.recv(8)
+        self.theirs.close()
+        self.assertFalse(talks(self.transport))
