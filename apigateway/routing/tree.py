@@ -59,9 +59,9 @@ def parameters_matter(
 ) -> bool:
     """Whether a path, located at these two, would be another route's to a service that drops path parameters."""
     other_stock, other_proxy = locate(root, without_parameters(path))
-    if stock is not other_stock or (proxy is None) is not (other_proxy is None):
+    if stock is not other_stock:
         return True
-    return proxy is not None and other_proxy is not None and not same_route(proxy, other_proxy, head)
+    return proxy is not None and (other_proxy is None or not same_route(proxy, other_proxy, head))
 
 
 def mount(root: Resource, path: bytes, resource: Resource) -> None:
