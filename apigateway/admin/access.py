@@ -21,6 +21,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from apigateway.exchange import Exchange
+from apigateway.http.hosts import host_name, is_named
 from apigateway.policies.client_key import limit_key
 from apigateway.stores.memory import MemoryRateLimiter
 
@@ -113,14 +114,14 @@ class Access:
         hosts = hosts_of(request)
         return (
             _is_within(client, self.allow)
-            and all(self._is_known(_name_of(host)) for host in hosts)
+            and all(self._is_known(host_name(host)) for host in hosts)
             and is_of_this_site(request, hosts)
         )
 
-    def _is_known(self, name: str) -> bool:
-        if "." not in name or name.endswith(".localhost") or _address(name.strip("[]")) is not None:
+    def _is_known(self, name: bytes) -> bool:
+        if b"." not in name or is_named(name, b"*.localhost") or _is_address(name):
             return True
-        return any(name == known or (known[:2] == "*." and name.endswith(known[1:])) for known in self.hosts)
+        return any(is_named(name, known.encode()) for known in self.hosts)
 
 
 def _peer(request: Any) -> str:
@@ -135,13 +136,6 @@ def hosts_of(request: Any) -> list[bytes]:
     special = exchange.head.special
     told = special.get(b"x-forwarded-host") if exchange.trusted else None
     return [special.get(b"host", b""), *(() if told is None else told.split(b","))]
-
-
-def _name_of(host: bytes) -> str:
-    """A host without its port."""
-    name = host.strip().decode("latin-1").lower()
-    name = name.rpartition(":")[0] if ":" in name and not name.endswith("]") else name
-    return name.removesuffix(".")
 
 
 def is_of_this_site(request: Any, hosts: Sequence[bytes]) -> bool:
@@ -164,6 +158,10 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_address(name: bytes) -> bool:
+    return _address(name.decode("latin-1").strip("[]")) is not None
 
 
 def _is_within(client: str, allow: Sequence[IPv4Network | IPv6Network]) -> bool:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from apigateway.errors import AMBIGUOUS_PATH, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
+from apigateway.http.hosts import host_name, is_named
 from apigateway.policies.policy import RequestSide, policy_failed
 from apigateway.routing.shedding import Shedding
 from apigateway.routing.thinking import Thinking
@@ -65,10 +66,7 @@ class Route:
     def _host_matches(self, head: RequestHead) -> bool:
         if self.host is None:
             return True
-        name = head.special.get(b"host", b"").strip().lower()
-        name = name.rpartition(b":")[0] if b":" in name and not name.endswith(b"]") else name
-        name = name.removesuffix(b".")  # the root of all names, which may be left out
-        return name == self.host or (self.host[:2] == b"*." and name.endswith(self.host[1:]))
+        return is_named(host_name(head.special.get(b"host", b"")), self.host)
 
     def begin(self, exchange: Exchange, ambiguities: frozenset[str]) -> None:
         """Let an exchange through the policies to the service. Raises `GatewayError` where it is not let in."""

@@ -15,8 +15,7 @@ from zope.interface import implementer
 from apigateway.exchange import Exchange
 from apigateway.interfaces import Fields, IUpstream
 from apigateway.upstream.bulkhead import Bulkhead
-
-NEVER = float("inf")
+from apigateway.upstream.time_limits import NEVER
 
 
 @implementer(IUpstream)

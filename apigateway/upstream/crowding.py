@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from apigateway.errors import CLIENT_TOO_SLOW, GatewayError
 from apigateway.interfaces import IAttemptReceiver
 from apigateway.upstream.sliding import SlidingCount
+from apigateway.upstream.time_limits import NEVER
 
 CROWDED_RATE = 16 * 1024
 """Bytes a second that an exchange must move to be safe, where its client is the one to hurry and others wait."""
@@ -33,7 +34,6 @@ KEPT_SHARE = 1 / 8
 """Of the connections: so many are kept, at most, for those who are not doubted."""
 
 TOO_SLOW = GatewayError(CLIENT_TOO_SLOW, "All connections to the service are busy, and this client was the slowest.")
-NEVER = float("inf")
 
 
 class Attempt(Protocol):

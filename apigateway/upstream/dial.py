@@ -105,15 +105,19 @@ class _Tries(ClientFactory[Protocol]):
         self._next(reason)
 
 
-OURS = frozenset((EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL))
-"""Errors that say that no socket or port of our own was to be had, and nothing of the target."""
+_OURS = frozenset((EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL))
+
+
+def own_fault(why: BaseException | None) -> GatewayError | None:
+    """The error where no socket or port of our own was to be had, which says nothing of the target; else None."""
+    if getattr(why, "osError", None) not in _OURS:
+        return None
+    return GatewayError(NO_DESCRIPTORS, "No connection to the service can be opened now.", retry_after_s=1)
 
 
 def _not_connected(why: Failure | None) -> GatewayError:
     if why is None or why.check(TimedOut):
         return GatewayError(CONNECT_TIMEOUT, "The service did not accept a connection in time.")
-    if getattr(why.value, "osError", None) in OURS:
-        return GatewayError(NO_DESCRIPTORS, "No connection to the service can be opened now.", retry_after_s=1)
     if why.check(Refused):
         return GatewayError(CONNECT_FAILED, "The service refused the connection.")
-    return GatewayError(CONNECT_FAILED, "The service could not be reached.")
+    return own_fault(why.value) or GatewayError(CONNECT_FAILED, "The service could not be reached.")

@@ -19,13 +19,11 @@ from apigateway.upstream.fallback import can_fall_back, fall_back
 from apigateway.upstream.nobody import GONE, NOBODY
 from apigateway.upstream.plan import ForwardPlan, unforeseen
 from apigateway.upstream.retry import may_repeat
-from apigateway.upstream.time_limits import too_late
+from apigateway.upstream.time_limits import NEVER, too_late
 
 if TYPE_CHECKING:
     from apigateway.upstream.service import Service
     from apigateway.upstream.target import Target
-
-NEVER = float("inf")
 
 
 @implementer(IUpstream, IAttemptReceiver)

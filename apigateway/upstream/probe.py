@@ -24,7 +24,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
-from apigateway.errors import BAD_RESPONSE, GatewayError
+from apigateway.errors import GatewayError
 from apigateway.http.response_reader import ResponseReader
 from apigateway.interfaces import Fields
 from apigateway.upstream.dial import Resolve
@@ -34,9 +34,6 @@ from apigateway.upstream.treq_errors import connect_error, exchange_error
 
 BODY_BOUND = 64 * 1024
 """Bytes of a body that are read; the status of a longer one is told without waiting for its end."""
-
-MOST_INTERIM = 100
-"""Interim answers that are borne."""
 
 USER_AGENT = "apigateway health check"
 
@@ -56,7 +53,6 @@ class _Way:
         self.heard = False
         self.error: GatewayError | None = None
         self.connection: TreqConnection | None = None
-        self._interim = 0
         self._endpoint, self.secure = endpoint_for(reactor, url, timeout, BrowserLikePolicyForHTTPS(), resolve)
 
     def endpointForURI(self, uri: object) -> IStreamClientEndpoint:
@@ -85,10 +81,7 @@ class _Way:
     # As the connection's watcher.
 
     def interim_read(self, status: int, fields: Fields) -> None:
-        self._interim += 1
-        if self._interim > MOST_INTERIM:
-            self.error = GatewayError(BAD_RESPONSE, "The service sent too many interim answers.")
-            self.cut()
+        """They say nothing of its health; the reader refuses too many."""
 
     def head_read(self, reader: ResponseReader) -> None:
         """Twisted tells of it."""

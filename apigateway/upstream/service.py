@@ -21,8 +21,6 @@ from apigateway.upstream.time_limits import TimeLimits
 
 _log = Logger(namespace="apigateway.upstream")
 
-__all__ = ["Service", "TimeLimits"]
-
 
 class Service:
     """A service as one snapshot has it; its targets and its bulkhead outlive the snapshot.

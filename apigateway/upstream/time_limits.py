@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from apigateway.errors import CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT, Cause, GatewayError
 
+NEVER = float("inf")
+"""The deadline of a step that may take as long as it likes."""
+
 _TOO_LATE = {
     CONNECT_TIMEOUT: "No connection to the service was to be had in time.",
     RESPONSE_TIMEOUT: "The service did not begin to answer in time.",

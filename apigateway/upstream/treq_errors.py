@@ -18,11 +18,10 @@ from apigateway.errors import (
     CONNECTION_LOST,
     INTERNAL_ERROR,
     NAME_NOT_RESOLVED,
-    NO_DESCRIPTORS,
     Cause,
     GatewayError,
 )
-from apigateway.upstream.dial import OURS
+from apigateway.upstream.dial import own_fault
 
 _log = Logger()
 
@@ -53,8 +52,9 @@ def connect_error(failure: Failure) -> GatewayError:
         return failure.value
     if failure.check(TLSError):
         return GatewayError(CONNECT_FAILED, f"The TLS handshake failed: {_reason_of(failure)}.")
-    if getattr(failure.value, "osError", None) in OURS:
-        return GatewayError(NO_DESCRIPTORS, "No connection to the service can be opened now.", retry_after_s=1)
+    ours = own_fault(failure.value)
+    if ours is not None:
+        return ours
     for kinds, cause, detail in _CONNECTING:
         if failure.check(*kinds):
             return GatewayError(cause, detail)

@@ -33,8 +33,9 @@ from apigateway.upstream.forward import Forward
 from apigateway.upstream.health import TargetHealth
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.retry import RetryBudget
-from apigateway.upstream.service import Service, TimeLimits
+from apigateway.upstream.service import Service
 from apigateway.upstream.target import Target
+from apigateway.upstream.time_limits import TimeLimits
 
 POOL = {"open": 3, "idle": 2, "waiting": 1, "opened": 5, "reused": 40}
 WALL = 1_763_852_281.0

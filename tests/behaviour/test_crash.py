@@ -143,6 +143,16 @@ def add_extra(*args: Any) -> None:
     exchange.extra.append((b"X-Split", b"a\r\nX-Injected: yes"))
 
 
+ON_EITHER: dict[str, Callable[..., Any]] = {
+    "leaves a field for all answers that ends their head": add_extra,
+    "leaves such a field and refuses": add_extra_and_refuse,
+    "refuses with a field that holds another": refuse_with_split,
+    "wants to end the program": leave(SystemExit(3)),
+    "interrupts": leave(KeyboardInterrupt()),
+    "closes a generator": leave(GeneratorExit()),
+}
+"""What both sides do wrong."""
+
 ON_REQUEST: dict[str, Callable[[Exchange], Any]] = {
     "raises": divide,
     "raises in a Deferred": lambda exchange: fail(ZeroDivisionError()),
@@ -164,12 +174,7 @@ ON_REQUEST: dict[str, Callable[[Exchange], Any]] = {
     "sets a name that holds another field": set_plain((b"A: b\r\nX-Injected", b"yes")),
     "sets a framing field": set_plain((b"Transfer-Encoding", b"chunked")),
     "sets a host": set_plain((b"Host", b"admin")),
-    "leaves a field for all answers that ends their head": add_extra,
-    "leaves such a field and refuses": add_extra_and_refuse,
-    "refuses with a field that holds another": refuse_with_split,
-    "wants to end the program": leave(SystemExit(3)),
-    "interrupts": leave(KeyboardInterrupt()),
-    "closes a generator": leave(GeneratorExit()),
+    **ON_EITHER,
     "wants to end the program later": exit_later,
     "sets a target that ends the head": set_start("target", b"/x HTTP/1.1\r\nHost: evil\r\n\r\nGET /smuggled"),
     "sets a target with a space": set_start("target", b"/x HTTP/1.0"),
@@ -206,12 +211,7 @@ ON_RESPONSE: dict[str, Callable[[Exchange, ResponseHead], Any]] = {
     "sets a framing field": set_fields((b"Content-Length", b"1")),
     "sets lines that are no fields": set_head("lines", 7),
     "sets a field that holds another": set_fields((b"A", b"b\r\nX-Injected: yes")),
-    "leaves a field for all answers that ends their head": add_extra,
-    "leaves such a field and refuses": add_extra_and_refuse,
-    "refuses with a field that holds another": refuse_with_split,
-    "wants to end the program": leave(SystemExit(3)),
-    "interrupts": leave(KeyboardInterrupt()),
-    "closes a generator": leave(GeneratorExit()),
+    **ON_EITHER,
     "takes the head away": set_own("head", None),
     "sets an id that holds another field": set_own("request_id", b"a\r\nX-Injected: yes"),
     "answers by itself": lambda exchange, head: exchange.fail(GatewayError(FORBIDDEN)),

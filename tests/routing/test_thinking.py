@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from apigateway.interfaces import IUpstream
-from apigateway.routing.thinking import NEVER, Thinking
+from apigateway.routing.thinking import Thinking
 from apigateway.testing.exchanges import exchange_for
 from apigateway.upstream.bulkhead import Bulkhead
+from apigateway.upstream.time_limits import NEVER
 
 
 class ThinkingTests(SynchronousTestCase):

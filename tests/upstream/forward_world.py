@@ -13,8 +13,9 @@ from apigateway.upstream.crowding import TOO_SLOW
 from apigateway.upstream.health import TargetHealth
 from apigateway.upstream.plan import ForwardPlan
 from apigateway.upstream.retry import RetryBudget
-from apigateway.upstream.service import Service, TimeLimits
+from apigateway.upstream.service import Service
 from apigateway.upstream.target import Target
+from apigateway.upstream.time_limits import TimeLimits
 
 LIMITS = TimeLimits(connection=7.0, response=30.0, idle=60.0)
 

@@ -22,9 +22,10 @@ from apigateway.errors import (
 from apigateway.http.answers import Answer
 from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import IAttemptReceiver, IUpstream
-from apigateway.upstream.crowding import NEVER, TOO_SLOW
+from apigateway.upstream.crowding import TOO_SLOW
 from apigateway.upstream.forward import Forward
 from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.time_limits import NEVER
 from tests.upstream.forward_life import EVENTS, SORRY, Life
 from tests.upstream.forward_world import CountingBreaker, World
 

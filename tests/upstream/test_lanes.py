@@ -7,8 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.config.model import Pool
 from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
-from apigateway.upstream.crowding import NEVER, PATIENCE_S
+from apigateway.upstream.crowding import PATIENCE_S
 from apigateway.upstream.lanes import NO_LINE, Lanes
+from apigateway.upstream.time_limits import NEVER
 from tests.upstream.test_crowding import Attempt
 
 WAIT_S = 5.0

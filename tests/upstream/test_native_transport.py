@@ -13,7 +13,8 @@ from apigateway.interfaces import ITransport
 from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, Stall, Wait
-from apigateway.upstream.crowding import CROWDED_RATE, NEVER, PATIENCE_S
+from apigateway.upstream.crowding import CROWDED_RATE, PATIENCE_S
+from apigateway.upstream.time_limits import NEVER
 from tests.upstream.native_bench import OK, Bench
 from tests.upstream.native_life import OPERATIONS, Life
 from tests.upstream.native_world import WAIT_S, World, starting

@@ -16,7 +16,8 @@ from apigateway.interfaces import ITransport
 from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, Reset, Respond, Stall, Wait
-from apigateway.upstream.crowding import CROWDED_RATE, NEVER, PATIENCE_S
+from apigateway.upstream.crowding import CROWDED_RATE, PATIENCE_S
+from apigateway.upstream.time_limits import NEVER
 from apigateway.upstream.treq_connection import TreqConnection
 from apigateway.upstream.treq_transport import TreqTransport
 from tests.upstream.treq_world import HOST, World, starting
