@@ -18,8 +18,8 @@ from twisted.web.resource import Resource
 
 from apigateway.admin.pages import gateway_pages
 from apigateway.admin.view import View
-from apigateway.assembly import Assembly, Plan, identity
-from apigateway.components import Surroundings
+from apigateway.assembly.assembly import Assembly, Plan, identity
+from apigateway.assembly.components import Surroundings
 from apigateway.config.model import Configuration, EventLog
 from apigateway.config.problems import ConfigurationError
 from apigateway.downstream.connections import TRUSTED

@@ -173,6 +173,17 @@ class ITransport(Interface):
         """Numbers: open, idle, waiting, opened, reused."""
 
 
+class IBalancer(Interface):
+    """Decides which target of a service is tried next."""
+
+    def pick(exchange: Any, now: float, tried: Any = ()) -> Any:
+        """The `Target` for the next attempt of an `Exchange`, or None where there is none that may be tried.
+
+        `tried` are those that are not wanted, because this exchange has failed there. Unhealthy targets are passed over
+        unless there is no other in the whole service, and so are those that their breaker keeps from work.
+        """
+
+
 class ICircuitBreaker(Interface):
     """Decides whether a target may be tried. Times are `now` of the same monotonic clock, in seconds."""
 

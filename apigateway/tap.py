@@ -21,11 +21,11 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from apigateway import __version__
+from apigateway.assembly.extensions import PolicyPlugins, installed
 from apigateway.config.check import routes_table
 from apigateway.config.model import Configuration, EventLog
 from apigateway.config.read import ConfigurationError
 from apigateway.demo.services import demo_environment, demo_services
-from apigateway.extensions import PolicyPlugins, installed
 from apigateway.gateway import Gateway
 from apigateway.lifecycle.signals import Signals
 from apigateway.lifecycle.source import Source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from apigateway.config.given import Given, Kind
 from apigateway.config.problems import INVALID, Problems
 from apigateway.config.scalars import Scalar, is_off, mismatch, name_schema, or_variable
 from apigateway.config.source import Node
-from apigateway.config.tables import Table
+from apigateway.config.tables import Key, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +194,26 @@ class OrFalse:
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [*or_variable({"const": False})["anyOf"], self.kind.schema(definitions)]}
+
+
+def tables_in(kind: Kind) -> Iterator[Table]:
+    """The tables that may stand where a kind does."""
+    if isinstance(kind, Table):
+        yield kind
+    elif isinstance(kind, OneOrMany | Shorthand):
+        yield kind.table
+    elif isinstance(kind, ListOf | Named):
+        yield from tables_in(kind.item)
+    elif isinstance(kind, OrFalse):
+        yield from tables_in(kind.kind)
+
+
+def all_tables(keys: Mapping[str, Key], seen: dict[str, Table] | None = None) -> dict[str, Table]:
+    """Every table that may stand somewhere below some keys, by name, in the order of the keys."""
+    seen = {} if seen is None else seen
+    for key in keys.values():
+        for table in tables_in(key.kind):
+            if table.name not in seen:
+                seen[table.name] = table
+                all_tables(table.keys, seen)
+    return seen

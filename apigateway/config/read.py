@@ -9,9 +9,9 @@ from apigateway.config.conflicts import check_conflicts
 from apigateway.config.content import content_of
 from apigateway.config.environment import environment_tree
 from apigateway.config.given import Given
+from apigateway.config.keys.process import TOP
 from apigateway.config.model import Configuration
 from apigateway.config.problems import INVALID, ConfigurationError, Problem, Problems
-from apigateway.config.process_keys import TOP
 from apigateway.config.services import place_services
 from apigateway.config.source import Node, parse_tree
 from apigateway.config.tables import build_keys

@@ -10,26 +10,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from apigateway.config.keys import (
-    CIRCUIT_BREAKER,
-    CORS,
-    FALLBACK,
-    HEADERS,
-    HEALTH_CHECK,
-    PLACE_KEYS,
-    POLICY_KEYS,
-    POOL,
-    RATE_LIMIT,
-    RETRIES,
-    ROUTE_KEYS,
-    SHARED_KEYS,
-    TARGET,
-    TIMEOUTS,
-)
-from apigateway.config.process_keys import ACCESS_LOG, ADMIN, EVENT_LOG, LIMITS, STOP, TOP_KEYS
+from apigateway.config.keys.process import TOP_KEYS
+from apigateway.config.keys.route import POLICY_KEYS, ROUTE_KEYS
+from apigateway.config.keys.service import PLACE_KEYS, SHARED_KEYS
+from apigateway.config.kinds import all_tables
 from apigateway.config.tables import Key
 
 BEGIN, END = "<!-- keys: made by apigateway.config.reference -->\n", "<!-- end of keys -->\n"
+
+_LAYERED = ("defaults", "service", "route")
 
 _SECTIONS: tuple[tuple[str, Mapping[str, Key]], ...] = (
     ("The top level", TOP_KEYS),
@@ -37,14 +26,8 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Key]], ...] = (
     ("`services.NAME` and `defaults`: how a service is spoken to", SHARED_KEYS),
     ("`routes[]`, `services.NAME` and `defaults`: policies", POLICY_KEYS),
     ("`routes[]`: what a route matches", ROUTE_KEYS),
-    *(
-        (f"`{table.name}`", table.keys)
-        for table in (
-            TIMEOUTS, RATE_LIMIT, CIRCUIT_BREAKER, HEALTH_CHECK, RETRIES, POOL, FALLBACK, CORS, HEADERS, TARGET,
-            ADMIN, ACCESS_LOG, EVENT_LOG, LIMITS, STOP,
-        )
-    ),
-)  # fmt: skip
+    *((f"`{table.name}`", table.keys) for table in all_tables(TOP_KEYS).values() if table.name not in _LAYERED),
+)
 
 
 def keys_reference() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from apigateway.config.process_keys import TOP
+from apigateway.config.keys.process import TOP
 
 
 def schema() -> dict[str, Any]:

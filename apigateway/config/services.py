@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apigateway.config.given import Given, overlay
-from apigateway.config.keys import PLACE_KEYS, POLICY_KEYS, ROUTE_KEYS, SHARED_KEYS
+from apigateway.config.keys.route import POLICY_KEYS, ROUTE_KEYS
+from apigateway.config.keys.service import PLACE_KEYS, SHARED_KEYS
 from apigateway.config.model import Policies, Route, Service
 from apigateway.config.problems import INVALID, Problems, Where
 from apigateway.config.tables import build_keys

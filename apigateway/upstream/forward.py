@@ -31,7 +31,7 @@ class Forward:
     """One exchange at one service. `deadline` is when the present step has taken too long, by `overdue`."""
 
     __slots__ = (
-        "exchange", "deadline", "overdue", "_service", "_plan", "_candidates", "_target", "_permit", "_attempt",
+        "exchange", "deadline", "overdue", "_service", "_plan", "_tried", "_target", "_permit", "_attempt",
         "_body_asked", "_body_touched", "_request_received", "_repeated", "_retries_left", "_starting", "_held",
     )  # fmt: skip
 
@@ -42,6 +42,7 @@ class Forward:
         self._service = service
         self._plan = plan
         self._target: Target | None = None
+        self._tried: tuple[Target, ...] = ()
         self._attempt: IAttempt | None = None
         self._permit = 0
         self._retries_left = service.retries
@@ -66,19 +67,22 @@ class Forward:
         now = service.now() if exchange.fallback else exchange.started
         if service.repeats:
             service.budget.deposit(now)
-        self._candidates = iter(service.candidates(now))
         if not self._lease_next(now):
             self._give_up(service.refusal(now))
 
     # Attempts, one after the other.
 
     def _lease_next(self, now: float) -> bool:
-        for target in self._candidates:
+        exchange, balancer = self.exchange, self._service.balancer
+        while True:
+            target = balancer.pick(exchange, now, self._tried)
+            if target is None:
+                return False
             permit = target.breaker.allows(now) if target.breaker is not None else 1
             if permit:
                 self._lease(target, permit, now, False)
                 return True
-        return False
+            self._tried += (target,)
 
     def _lease(self, target: Target, permit: int, now: float, fresh: bool) -> None:
         exchange = self.exchange
@@ -155,6 +159,8 @@ class Forward:
             self._over(None, now)
             self._lease(target, permit, now, fresh=True)
         else:
+            if target is not None:
+                self._tried += (target,)
             self._over(error, now)
             self._retry(error, now)
 

@@ -10,7 +10,9 @@ from twisted.logger import Logger
 from apigateway.errors import BREAKER_OPEN, GatewayError
 from apigateway.exchange import Exchange
 from apigateway.http.answers import Answer
-from apigateway.upstream.balance import RoundRobin
+from apigateway.interfaces import IBalancer
+from apigateway.upstream.balancing.only import Only
+from apigateway.upstream.balancing.round_robin import RoundRobin
 from apigateway.upstream.bulkhead import Bulkhead, Busy
 from apigateway.upstream.forward import Forward
 from apigateway.upstream.pace import Pace
@@ -32,7 +34,7 @@ class Service:
     """
 
     __slots__ = ("name", "targets", "limits", "budget", "retries", "repeats", "fallback", "finish_abandoned", "now",
-                 "bulkhead", "max_in_flight", "active", "everyone", "_balance", "_pace")  # fmt: skip
+                 "bulkhead", "max_in_flight", "active", "everyone", "balancer", "_pace")  # fmt: skip
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class Service:
         self.bulkhead = bulkhead or Bulkhead(name, set(), lambda: 0.5)
         self.active = self.bulkhead.active
         self.everyone = self.bulkhead.everyone
-        self._balance = RoundRobin(targets)
+        self.balancer: IBalancer = RoundRobin(targets) if len(targets) > 1 else Only(targets)
         self._pace = Pace(self._ended(), now())
 
     def __repr__(self) -> str:
@@ -74,10 +76,6 @@ class Service:
     def is_full(self) -> bool:
         """As many exchanges are in progress as there may be."""
         return len(self.active) >= self.max_in_flight
-
-    def candidates(self, now: float) -> tuple[Target, ...]:
-        """The targets in the order in which the next exchange should try them."""
-        return self._balance.candidates(now)
 
     def refusal(self, now: float) -> GatewayError:
         """Why no target may be tried at present, and when to come again."""

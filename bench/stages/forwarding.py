@@ -8,7 +8,7 @@ from typing import Any
 from apigateway.config.model import CircuitBreaker as BreakerOptions
 from apigateway.config.model import Pool
 from apigateway.exchange import Exchange
-from apigateway.upstream.balance import RoundRobin
+from apigateway.upstream.balancing.only import Only
 from apigateway.upstream.breaker import CircuitBreaker
 from apigateway.upstream.health import TargetHealth
 from apigateway.upstream.native_connection import NativeConnection
@@ -59,14 +59,16 @@ def _lease(now: Now) -> Work:
 def _choose(now: Now) -> Work:
     pool, _ = _pool(now)
     breaker = CircuitBreaker(BreakerOptions(), lambda *change: None)
-    balance = RoundRobin((Target("http://127.0.0.1:9001", HOST, 1, pool, breaker, TargetHealth()),))
+    balancer = Only((Target("http://127.0.0.1:9001", HOST, 1, pool, breaker, TargetHealth()),))
 
-    def choose(_: Any) -> None:
+    def choose(exchange: Exchange) -> None:
         moment = 1000.0
-        for target in balance.candidates(moment):
-            target.over(breaker.allows(moment), None, moment)
+        target = balancer.pick(exchange, moment)
+        assert target is not None
+        target.over(breaker.allows(moment), None, moment)
 
-    return Work(choose)
+    head = Heads()()
+    return Work(choose, lambda: exchange_of(head))
 
 
 def _write(now: Now) -> Work:

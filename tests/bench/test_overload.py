@@ -8,8 +8,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.assembly.extensions import PolicyPlugins
 from apigateway.config.read import parse_text
-from apigateway.extensions import PolicyPlugins
 from bench.load.impatient import Impatient, Outcome
 from bench.overload import CASES, TITLES, row
 from bench.overloaded.apigateway.plugins.working import Working, working

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.config.read import parse_text
 from apigateway.config.reference import keys_reference, with_reference
 
-from .test_keys import TABLES
+from .keys.test_service import TABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.schema import schema, schema_text
 
+from .keys.test_service import EXAMPLE, switched_on
 from .reading import ONE_SERVICE, orders, problems
-from .test_keys import EXAMPLE, switched_on
 from .test_read import EXAMPLE_OF_DESIGN
 from .trees import configurations
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from apigateway.config.schema import schema
 
-from .test_keys import TABLES
+from .keys.test_service import TABLES
 
 FITTING = [
     "http://a:1",

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.registry import Draft, Left, Registry
+from apigateway.assembly.registry import Draft, Left, Registry
 
 
 class Snapshot:

@@ -8,13 +8,13 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.given import Kind
-from apigateway.config.kinds import ListOf, Named, OneOrMany, OrFalse, Shorthand
+from apigateway.config.keys.process import TOP
+from apigateway.config.kinds import ListOf, Named, OrFalse, all_tables, tables_in
 from apigateway.config.problems import Problems
-from apigateway.config.process_keys import TOP
 from apigateway.config.source import parse_tree
 from apigateway.config.tables import Table
 
-EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"
+EXAMPLE = Path(__file__).parents[3] / "gateway.yaml"
 
 
 def switched_on(text: str) -> str:
@@ -22,29 +22,7 @@ def switched_on(text: str) -> str:
     return re.sub(r"(?m)^( *)#(?=[a-z-])", r"\1", text)
 
 
-def tables_in(kind: Kind) -> Iterator[Table]:
-    """The tables that may stand where a kind does."""
-    if isinstance(kind, Table):
-        yield kind
-    elif isinstance(kind, (OneOrMany, Shorthand)):
-        yield kind.table
-    elif isinstance(kind, (ListOf, Named)):
-        yield from tables_in(kind.item)
-    elif isinstance(kind, OrFalse):
-        yield from tables_in(kind.kind)
-
-
-def all_tables(table: Table, seen: dict[str, Table]) -> dict[str, Table]:
-    """Every table of the catalogue by name."""
-    if table.name not in seen:
-        seen[table.name] = table
-        for key in table.keys.values():
-            for inner in tables_in(key.kind):
-                all_tables(inner, seen)
-    return seen
-
-
-TABLES = all_tables(TOP, {})
+TABLES = {TOP.name: TOP, **all_tables(TOP.keys)}
 
 
 def used(value: object, kind: Kind) -> Iterator[tuple[str, str]]:

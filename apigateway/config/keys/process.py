@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apigateway.config.keys import DEFAULTS, SERVICE
+from apigateway.config.keys.service import DEFAULTS, SERVICE
 from apigateway.config.kinds import ListOf, Named, OrFalse
 from apigateway.config.model import AccessLog, Admin, Configuration, EventLog, Limits, Stop
 from apigateway.config.scalars import BOOLEAN, choice, duration, integer, size

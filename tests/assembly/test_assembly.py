@@ -1,112 +1,23 @@
-"""From a configuration to a snapshot: the tree, the routes, and what is kept between two snapshots."""
+"""From a configuration to a snapshot: the tree, and what is kept between two snapshots."""
 
 from __future__ import annotations
 
-from random import Random
-
-from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
-from zope.interface.verify import verifyObject
 
-from apigateway.assembly import Assembly
-from apigateway.components import Surroundings
 from apigateway.config.read import parse_text
-from apigateway.http.answers import Answer
-from apigateway.interfaces import ICircuitBreaker, IHealthChecker, ITransport
-from apigateway.registry import Registry
-from apigateway.routing.snapshot import Snapshot
 from apigateway.routing.tree import locate
 from apigateway.testing.exchanges import exchange_for
-from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import Stall
-from apigateway.upstream.native_transport import NativeTransport
-from apigateway.upstream.treq_transport import TreqTransport
+from tests.assembly.world import AssemblyTestCase, one
 from tests.upstream.native_world import starting
 
-FILE = """
-services:
-  shop:
-    targets: [{url: "http://a:8002", weight: 3}, "http://b"]
-    fallback: {status: 203, body: nothing}
-    routes:
-      - {path: /api}
-      - {path: /api/admin, methods: [GET], rate_limit: {limit: 1, window: 1s}}
-      - {path: /api, host: shop.example.com, strip_prefix: true}
-  old: {prefix: /old, transport: treq, targets: ["http://c:81"], fallback: {service: shop}, circuit_breaker: false}
-"""
 
-
-class AssemblyTestCase(SynchronousTestCase):
-    """An assembly in virtual time, which has used `FILE`."""
-
-    text = FILE
-
-    def setUp(self) -> None:
-        self.network = MemoryNetwork()
-        self.assembly = Assembly(
-            Surroundings(self.network.reactor, self.network.reactor.connectTCP, self.network.now, Random(1)),
-            adapt=lambda request: None,
-        )
-        self.snapshot = self.use(self.text)
-
-    def use(self, text: str, pages: dict[bytes, Resource] | None = None) -> Snapshot:
-        """Go on with another configuration."""
-        plan = self.assembly.plan(parse_text(text, "test.yaml", {}), pages or {})
-        self.assembly.use(plan)
-        return plan.snapshot
-
-    @property
-    def registry(self) -> Registry:
-        return self.assembly.registry
-
-    def sweep(self) -> None:
-        """What is done every fraction of a second."""
-        for sweep in self.assembly.sweeps():
-            sweep(self.network.now())
-
-
-class AssemblyTests(AssemblyTestCase):
+class PageTests(AssemblyTestCase):
     def routes_at(self, path: bytes) -> list[tuple[str, str]]:
         _, proxy = locate(self.snapshot.resource, path)
         assert proxy is not None
         return [(route.service.name, route.name) for route in proxy.routes]
-
-    def test_the_tree_has_a_node_for_each_prefix_with_its_routes(self) -> None:
-        self.assertEqual(self.routes_at(b"/api/admin/x"), [("shop", "/api/admin")])
-        self.assertEqual(self.routes_at(b"/old"), [("old", "/old")])
-
-    def test_routes_that_ask_for_more_are_tried_first(self) -> None:
-        self.assertEqual(self.routes_at(b"/api"), [("shop", "shop.example.com/api"), ("shop", "/api")])
-
-    def test_each_service_gets_the_transport_that_it_names(self) -> None:
-        kinds = {name: type(one.targets[0].transport) for name, one in self.snapshot.services.items()}
-        self.assertEqual(kinds, {"shop": NativeTransport, "old": TreqTransport})
-
-    def test_what_the_components_make_provides_its_interface(self) -> None:
-        for one in self.snapshot.services.values():
-            for target in one.targets:
-                verifyObject(ITransport, target.transport)
-        verifyObject(ICircuitBreaker, self.snapshot.services["shop"].targets[0].breaker)
-        checkers = self.registry.all("checker")
-        self.assertEqual(len(checkers), 2)
-        for checker in checkers:
-            verifyObject(IHealthChecker, checker)
-
-    def test_a_breaker_that_is_switched_off_is_not_there(self) -> None:
-        self.assertIsNone(self.snapshot.services["old"].targets[0].breaker)
-
-    def test_hosts_leave_out_the_default_port(self) -> None:
-        self.assertEqual([target.host for target in self.snapshot.services["shop"].targets], [b"a:8002", b"b"])
-
-    def test_fallbacks_are_an_answer_or_the_other_service(self) -> None:
-        fixed = self.snapshot.services["shop"].fallback
-        assert isinstance(fixed, Answer)
-        self.assertEqual((fixed.status, fixed.body), (203, b"nothing"))
-        self.assertIs(self.snapshot.services["old"].fallback, self.snapshot.services["shop"])
-
-    def test_a_route_with_limits_of_its_own_counts_by_itself(self) -> None:
-        self.assertEqual(len(self.assembly.registry.all("limiter")), 4, "three routes of shop, one of old")
 
     def test_the_pages_give_way_to_a_service_at_the_root(self) -> None:
         root, health = Resource(), Resource()
@@ -114,65 +25,6 @@ class AssemblyTests(AssemblyTestCase):
         snapshot = self.use(text, {b"/": root, b"/health": health})
         self.assertIsNone(locate(snapshot.resource, b"/")[0])
         self.assertIs(locate(snapshot.resource, b"/health/live")[0], health)
-
-
-RULES = """
-services:
-  gold: {targets: ["http://a"], routes: [{path: /api, match_headers: {X-Tier: gold}}]}
-  shop:
-    targets: ["http://a"]
-    prefix: /api
-    content_types: [text/plain]
-    required_headers: [X-Sender]
-    rate_limit: [{limit: 1, window: 1s}, {limit: 1, window: 1s, key: "header:X_Key"}]
-    headers:
-      set_request: {X-User: anon}
-      remove_request: [X-Internal]
-      set_response: {X_Set: "1"}
-      remove_response: [X-Debug]
-  bare: {prefix: /bare, targets: ["http://a"], rate_limit: false, headers: {hide_server: false}}
-"""
-
-
-class RuleTests(AssemblyTestCase):
-    text = RULES
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.plans = {route.service.name: route.plan for route in self.snapshot.routes}
-
-    def test_what_a_route_says_of_request_fields_and_what_any_is_chosen_by_is_for_heads_only(self) -> None:
-        rules = {b"x-tier", b"content-type", b"x-sender", b"x-key", b"x-user", b"x-internal"}
-        self.assertEqual(self.plans["shop"].in_request_head, rules)
-        self.assertEqual(self.plans["bare"].in_request_head, {b"x-tier"})
-
-    def test_and_so_is_what_it_says_of_those_of_answers(self) -> None:
-        rules = {b"x-set", b"x-debug", b"server", b"x-powered-by"}
-        self.assertEqual(self.plans["shop"].in_answer_head, rules)
-        self.assertEqual(self.plans["bare"].in_answer_head, set())
-
-
-ONE = """
-limits: {head_timeout: HEAD}
-services:
-  shop:
-    prefix: /shop
-    targets: [{url: "http://a:1", weight: WEIGHT}]
-    timeouts: {connect: CONNECT, response: RESPONSE}
-    circuit_breaker: {failures: 1, recovery: RECOVERY}
-    health_check: {path: PATH, interval: INTERVAL}
-    rate_limit: {limit: LIMIT, window: 60s}
-"""
-FIRST = {"HEAD": "1s", "WEIGHT": "1", "CONNECT": "5s", "RESPONSE": "30s", "RECOVERY": "30s", "PATH": "/health",
-         "INTERVAL": "10s", "LIMIT": "5"}  # fmt: skip
-
-
-def one(**changes: str) -> str:
-    """The configuration `ONE` with some values changed, each by its place."""
-    text = ONE
-    for place, value in (FIRST | changes).items():
-        text = text.replace(place, value)
-    return text
 
 
 class ChangeTests(AssemblyTestCase):
@@ -227,15 +79,6 @@ class ChangeTests(AssemblyTestCase):
         assert target.breaker is not None
         self.assertEqual((target.breaker.state, target.health.healthy, target.weight), ("open", False, 2))
         self.assertEqual(shop.limits.response, 3.0)
-
-    def test_the_counts_of_a_target_go_on_in_the_one_that_takes_its_place(self) -> None:
-        self.target.attempts, self.target.failures, self.target.in_flight = 5, 2, 1
-        new = self.use(one(WEIGHT="2")).services["shop"].targets[0]
-        self.assertEqual((new.attempts, new.failures), (5, 2))
-        new.attempts += 1
-        self.target.failures += 1
-        self.sweep()
-        self.assertEqual((new.attempts, new.failures), (6, 3), "the last attempt at the old one has failed")
 
     def test_a_health_that_is_no_longer_checked_counts_for_nothing(self) -> None:
         text = one().replace("health_check: {path: /health, interval: 10s}", "health_check: false")

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from apigateway.components import (
+from apigateway.assembly.components import (
     LimitSpec,
     ServiceSpec,
     Surroundings,

@@ -12,12 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from apigateway.assembly.extensions import PolicyPlugins, installed
 from apigateway.config.problems import ConfigurationError
 from apigateway.config.read import parse_text
 from apigateway.config.scalars import integer
 from apigateway.config.tables import Table, keys_of
 from apigateway.exchange import Exchange
-from apigateway.extensions import PolicyPlugins, installed
 from apigateway.interfaces import IPolicyPlugin
 from apigateway.policies.policy import Policy, PolicyTools
 from apigateway.testing.gateway import running_gateway

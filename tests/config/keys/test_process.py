@@ -3,10 +3,10 @@
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.process_keys import TOP
+from apigateway.config.keys.process import TOP
 from apigateway.config.read import load_environment, load_file, parse_text
 
-from .test_keys import EXAMPLE, TABLES, switched_on, used
+from .test_service import EXAMPLE, TABLES, switched_on, used
 
 
 class ExampleTests(SynchronousTestCase):

@@ -1,0 +1,97 @@
+"""The routes of a snapshot in the making: what each matches, its policies, and what it wants of its service.
+
+Knows services only as what routes lead to.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from zope.interface.registry import Components
+
+from apigateway.assembly.components import LimitSpec, Surroundings
+from apigateway.assembly.extensions import PolicyPlugins
+from apigateway.assembly.registry import Draft
+from apigateway.config import model
+from apigateway.config.problems import Problems
+from apigateway.interfaces import IRateLimiter
+from apigateway.policies.catalogue import compile_policies
+from apigateway.policies.decided import dashed_names, decisive_names, ruled_names
+from apigateway.policies.policy import PolicyTools, request_side, response_side
+from apigateway.routing.route import Route
+from apigateway.routing.shedding import Shedding
+from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.service import Service
+
+
+class RouteParts:
+    """Makes routes. `shedding` says whether there is room in the gateway."""
+
+    def __init__(
+        self, around: Surroundings, components: Components, plugins: PolicyPlugins, shedding: Shedding
+    ) -> None:
+        self._around = around
+        self._components = components
+        self._plugins = plugins
+        self._shedding = shedding
+
+    def routes(
+        self, configured: tuple[model.Service, ...], services: dict[str, Service], kept: Draft, problems: Problems
+    ) -> tuple[Route, ...]:
+        """All routes to all services, in their order; what can't be made of policies goes to `problems`."""
+        matched = frozenset(name for one in configured for route in one.routes for name, _ in route.headers)
+        return tuple(
+            self._route(one, route, services[one.name], kept, problems, matched)
+            for one in configured
+            for route in one.routes
+        )
+
+    def _limiter(self, kept: Draft, service: str, route: str, name: str, limit: model.RateLimit) -> IRateLimiter:
+        """One count per service, or per route where a route has limits of its own."""
+        spec = LimitSpec(limit.limit, limit.window)
+        key = ("limiter", service, route, name, limit)
+        return kept.keep(key, lambda: self._components.getAdapter(spec, IRateLimiter, "memory"))
+
+    def _route(
+        self,
+        one: model.Service,
+        route: model.Route,
+        service: Service,
+        kept: Draft,
+        problems: Problems,
+        matched: frozenset[str],
+    ) -> Route:
+        name = route_name(route)
+        shared = all(other.policies.rate_limit == route.policies.rate_limit for other in one.routes)
+        limiter = partial(self._limiter, kept, one.name, "" if shared else name)
+        tools = PolicyTools(one.name, name, limiter, self._around.now)
+        policies = compile_policies(route.policies, tools, self._plugins.make(route.policies, tools, problems))
+        headers = route.policies.headers
+        plan = ForwardPlan(
+            strip=route.path.rstrip("/").encode() if route.strip_prefix else b"",
+            pass_host=headers.host == "pass",
+            forwarded=headers.forwarded,
+            via=headers.via,
+            on_response=response_side(policies),
+            in_request_head=dashed_names((*matched, *decisive_names(route.policies))),
+            in_answer_head=dashed_names(ruled_names(headers)),
+        )
+        return Route(
+            name=name,
+            prefix=route.path.encode(),
+            service=service,
+            plan=plan,
+            methods=frozenset(method.encode() for method in route.methods),
+            host=route.host.lower().encode() if route.host else None,
+            headers=tuple((key.lower().encode(), value.encode()) for key, value in route.headers),
+            allow_paths=frozenset(route.policies.allow_paths),
+            on_request=request_side(policies),
+            names=tuple(policy.name for policy in policies if policy.on_request),
+            preflights=route.policies.cors is not None,
+            shedding=self._shedding,
+        )
+
+
+def route_name(route: model.Route) -> str:
+    """What a route is called in logs and statistics: its path, and its host where it has one."""
+    return f"{route.host}{route.path}" if route.host else route.path

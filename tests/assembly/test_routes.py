@@ -1,0 +1,82 @@
+"""The routes of a snapshot."""
+
+from __future__ import annotations
+
+from apigateway.routing.tree import locate
+from tests.assembly.world import AssemblyTestCase
+
+
+class RoutesTests(AssemblyTestCase):
+    def routes_at(self, path: bytes) -> list[tuple[str, str]]:
+        _, proxy = locate(self.snapshot.resource, path)
+        assert proxy is not None
+        return [(route.service.name, route.name) for route in proxy.routes]
+
+    def test_the_tree_has_a_node_for_each_prefix_with_its_routes(self) -> None:
+        self.assertEqual(self.routes_at(b"/api/admin/x"), [("shop", "/api/admin")])
+        self.assertEqual(self.routes_at(b"/old"), [("old", "/old")])
+
+    def test_routes_that_ask_for_more_are_tried_first(self) -> None:
+        self.assertEqual(self.routes_at(b"/api"), [("shop", "shop.example.com/api"), ("shop", "/api")])
+
+    def test_a_route_with_limits_of_its_own_counts_by_itself(self) -> None:
+        self.assertEqual(len(self.assembly.registry.all("limiter")), 4, "three routes of shop, one of old")
+
+
+RULES = """
+services:
+  gold: {targets: ["http://a"], routes: [{path: /api, match_headers: {X-Tier: gold}}]}
+  shop:
+    targets: ["http://a"]
+    prefix: /api
+    content_types: [text/plain]
+    required_headers: [X-Sender]
+    rate_limit: [{limit: 1, window: 1s}, {limit: 1, window: 1s, key: "header:X_Key"}]
+    headers:
+      set_request: {X-User: anon}
+      remove_request: [X-Internal]
+      set_response: {X_Set: "1"}
+      remove_response: [X-Debug]
+  bare: {prefix: /bare, targets: ["http://a"], rate_limit: false, headers: {hide_server: false}}
+"""
+
+
+class RuleTests(AssemblyTestCase):
+    text = RULES
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.plans = {route.service.name: route.plan for route in self.snapshot.routes}
+
+    def test_what_a_route_says_of_request_fields_and_what_any_is_chosen_by_is_for_heads_only(self) -> None:
+        rules = {b"x-tier", b"content-type", b"x-sender", b"x-key", b"x-user", b"x-internal"}
+        self.assertEqual(self.plans["shop"].in_request_head, rules)
+        self.assertEqual(self.plans["bare"].in_request_head, {b"x-tier"})
+
+    def test_and_so_is_what_it_says_of_those_of_answers(self) -> None:
+        rules = {b"x-set", b"x-debug", b"server", b"x-powered-by"}
+        self.assertEqual(self.plans["shop"].in_answer_head, rules)
+        self.assertEqual(self.plans["bare"].in_answer_head, set())
+
+
+ONE = """
+limits: {head_timeout: HEAD}
+services:
+  shop:
+    prefix: /shop
+    targets: [{url: "http://a:1", weight: WEIGHT}]
+    timeouts: {connect: CONNECT, response: RESPONSE}
+    circuit_breaker: {failures: 1, recovery: RECOVERY}
+    health_check: {path: PATH, interval: INTERVAL}
+    rate_limit: {limit: LIMIT, window: 60s}
+"""
+FIRST = {"HEAD": "1s", "WEIGHT": "1", "CONNECT": "5s", "RESPONSE": "30s", "RECOVERY": "30s", "PATH": "/health",
+         "INTERVAL": "10s", "LIMIT": "5"}  # fmt: skip
+
+
+def one(**changes: str) -> str:
+    """The configuration `ONE` with some values changed, each by its place."""
+    text = ONE
+    for place, value in (FIRST | changes).items():
+        text = text.replace(place, value)
+    return text
