@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from bench.peers import SERVICE, Peer
+from apigateway.testing.certificates import Authority
+from bench.peers import DEFAULTS, SERVICE, SOCKETS, Peer
 
 PEER_CORE = 0
 LOAD_CORE = 1
@@ -71,10 +72,19 @@ def tied(*command: str) -> list[str]:
 
 @contextmanager
 def started(
-    peer: Peer, folder: Path, upstream: int, settings: Mapping[str, str] | None = None, core: int = PEER_CORE
+    peer: Peer,
+    folder: Path,
+    upstream: int,
+    settings: Mapping[str, str] | None = None,
+    core: int = PEER_CORE,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[Running]:
-    """A peer that listens, until the block is left. Raises `RuntimeError` with what it printed where it does not."""
-    port = free_port()
+    """A peer that listens, until the block is left. Raises `RuntimeError` with what it printed where it does not.
+
+    Without `port` it gets one that is free.
+    """
+    port = port or free_port()
     home = folder / f"{peer.name}-{next(_numbers)}"
     home.mkdir()
     values = peer.values(home, port, upstream, settings or {})
@@ -85,7 +95,7 @@ def started(
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=home, env=environ, start_new_session=True)
     try:
         running = Running(peer, process.pid, port, home)
-        _await(running, process)
+        _await(running, host, process)
         yield running
     finally:
         with suppress(ProcessLookupError):
@@ -95,11 +105,11 @@ def started(
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _await(running: Running, process: subprocess.Popen[bytes]) -> None:
+def _await(running: Running, host: str, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", running.port), 1).close()
+            socket.create_connection((host, running.port), 1).close()
             return
         except OSError:
             time.sleep(0.02)
@@ -116,5 +126,16 @@ def service(folder: Path) -> Iterator[Running]:
     line = b"".join(b"%07d\n" % number for number in range(1024))
     for name, size in FILES.items():
         (files / name).write_bytes((line * (size // len(line) + 1))[:size])
-    with started(SERVICE, folder, 0, {"files": str(files)}, LOAD_CORE) as running:
+    _write_certificate(folder)
+    with (
+        started(SERVICE, folder, 0, {"files": str(files)}, LOAD_CORE) as running,
+        started(SOCKETS, folder, running.port, core=LOAD_CORE, host=DEFAULTS["sockets"], port=running.port),
+    ):
         yield running
+
+
+def _write_certificate(folder: Path) -> None:
+    """What all show that speak TLS."""
+    issued = Authority().server("127.0.0.1")
+    issued.write(folder)
+    issued.write_together(folder)

@@ -9,9 +9,12 @@ from bench.load.answers import Load
 from bench.load.beside import Beside, beside
 from bench.load.drain import drain
 from bench.load.fill import Fill, fill
+from bench.load.handshakes import handshakes
+from bench.load.messages import messages
 from bench.load.open_loop import open_loop
 from bench.load.wrk import wrk
 from bench.peers import CATALOGUE as PEERS
+from bench.peers.variants import THREE_TARGETS, TLS, WEBSOCKET, Variant
 
 EVERYBODY = tuple(PEERS)
 SERIOUS = ("apigateway", "nginx", "haproxy", "envoy", "caddy", "aiohttp")
@@ -25,6 +28,7 @@ MIB = 1024 * KIB
 ROUTES = 10_000
 CLIENTS = 1_000_000
 IDLE = 10_000
+IDLE_SOCKETS = 1_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Workload:
 def of(*names: str) -> tuple[Entrant, ...]:
     """Peers as they are."""
     return tuple(Entrant(name, name) for name in names)
+
+
+def varied(variant: Variant) -> tuple[Entrant, ...]:
+    """Peers with what a variant changes."""
+    return tuple(Entrant(name, name, settings) for name, settings in variant.items())
 
 
 def _gateway_routes(count: int) -> dict[str, str]:
@@ -158,6 +167,34 @@ _ALL = (
         seconds=1.0,
         beside=beside("idle", IDLE),
         clients=IDLE,
+    ),
+    Workload(
+        "three-targets",
+        "Small JSON answers from three targets, 64 connections",
+        wrk(connections=64),
+        varied(THREE_TARGETS),
+    ),
+    Workload(
+        "tls", "Small JSON answers over TLS 1.3, 64 connections", wrk(connections=64, scheme="https"), varied(TLS)
+    ),
+    Workload(
+        "handshakes",
+        "A new connection with a full TLS 1.3 handshake for each request",
+        handshakes(8),
+        varied(TLS),
+    ),
+    Workload(
+        "websocket", "WebSocket messages of 64 bytes and their echoes, 64 sockets", messages(64), varied(WEBSOCKET)
+    ),
+    Workload(
+        "idle-sockets",
+        "1 000 idle WebSockets",
+        messages(1),
+        varied(WEBSOCKET),
+        "beside",
+        seconds=1.0,
+        beside=beside("sockets", IDLE_SOCKETS),
+        clients=IDLE_SOCKETS,
     ),
     Workload(
         "routes",

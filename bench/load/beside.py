@@ -1,4 +1,4 @@
-"""Clients beside the load: slow ones and idle ones, held in a process of their own until the turn is over."""
+"""Clients beside the load: slow ones, idle ones and idle WebSockets, in a process of their own until the turn ends."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from bench.load.answers import PRODUCT, Asked, request_head
+from bench.load.messages import opened
 from bench.load.own import command, options
 from bench.peers import ROOT
 
@@ -25,7 +26,7 @@ STEP_BYTES = 2048
 
 
 def beside(kind: str, clients: int) -> Beside:
-    """That many clients of a kind: "slow" or "idle"."""
+    """That many clients of a kind: "slow", "idle" or "sockets"."""
 
     @contextmanager
     def held(asked: Asked) -> Iterator[Lost]:
@@ -108,6 +109,20 @@ def idle(port: int, clients: int) -> int:
     time.sleep(STEP_S)
     print("there", flush=True)
     told_to_end(None)
+    return lost_of(kept)
+
+
+def sockets(port: int, clients: int) -> int:
+    """Each has a WebSocket on which nothing moves. How many lost it."""
+    kept = [opened(port) for _ in range(clients)]
+    time.sleep(STEP_S)
+    print("there", flush=True)
+    told_to_end(None)
+    return lost_of(kept)
+
+
+def lost_of(kept: list[socket.socket]) -> int:
+    """How many have something to read where nothing is due: their end."""
     poll = select.poll()
     for one in kept:
         poll.register(one, select.POLLIN)
@@ -122,7 +137,7 @@ def told_to_end(seconds: float | None) -> bool:
 def main() -> None:
     """Do as the command line tells."""
     told = options(kind=str, clients=int)
-    print({"slow": slow, "idle": idle}[told.kind](told.port, told.clients), flush=True)
+    print({"slow": slow, "idle": idle, "sockets": sockets}[told.kind](told.port, told.clients), flush=True)
 
 
 if __name__ == "__main__":

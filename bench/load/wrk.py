@@ -23,6 +23,7 @@ def wrk(
     values: Mapping[str, int] | None = None,
     new_connections: bool = False,
     size: int = 0,
+    scheme: str = "http",
 ) -> Load:
     """Ask for `path` over that many connections, each as fast as it is answered, for whole seconds: wrk has no others.
 
@@ -38,7 +39,7 @@ def wrk(
         for name, value in fields.items():
             command += ["-H", f"{name}: {value}"]
         done = subprocess.run(
-            [*command, f"http://127.0.0.1:{asked.port}{path}"], capture_output=True, text=True, check=False
+            [*command, f"{scheme}://127.0.0.1:{asked.port}{path}"], capture_output=True, text=True, check=False
         )
         return read(done.stdout + done.stderr, size)
 

@@ -23,12 +23,25 @@ DEFAULTS = {
     "window": "60s",
     "transport": "native",
     "listen": "tcp:$port:interface=127.0.0.1:backlog=1024",
+    "listener": '"$listen"',
+    "sockets": "127.0.0.9",
+    "host": "127.0.0.1",
+    "targets": "",
+    "servers": "",
+    "server": "",
+    "secure": "",
+    "scheme": "http",
+    "site": "",
+    "timeouts": "",
+    "upgrades": "",
     "top": "",
     "where": "prefix: /api",
     "service": "",
     "routes": "",
 }
-"""What the configurations leave open, unless an entrant says otherwise: a limit that nobody reaches, and no more."""
+"""What the configurations leave open, unless an entrant says otherwise: a limit that nobody reaches, and no more.
+
+See `variants` for what they say."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +49,9 @@ class Peer:
     """A proxy.
 
     `program` or `modules` must be there. `file` is its configuration, if any; in it, in `command` and in `environ`,
-    $port, $upstream, $home, $file and the settings are replaced. `log` is its access log in its home. `cannot` says
-    which duties it has not, and why. `version` is a command that tells its version, or the name of its distribution.
+    $port, $upstream, $home, $shared (the folder that all homes are in), $file and the settings are replaced. `log` is
+    its access log in its home. `cannot` says which duties it has not, and why. `version` is a command that tells its
+    version, or the name of its distribution.
     """
 
     name: str
@@ -60,6 +74,7 @@ class Peer:
     def values(self, home: Path, port: int, upstream: int, settings: Mapping[str, str]) -> dict[str, str]:
         """What is put in for each name."""
         values = {"home": str(home), "port": str(port), "upstream": str(upstream)}
+        values["shared"] = str(home.parent)
         values["file"] = str(home / self.file) if self.file else ""
         for name, value in {**DEFAULTS, **self.settings, **settings}.items():
             values[name] = Template(value).safe_substitute(values)
@@ -198,3 +213,12 @@ SERVICE = Peer(
     "service", "the service", ("-c", "$file"), "apt-get install nginx-light", file="service.conf", program="nginx"
 )
 """What stands behind all: nginx."""
+
+SOCKETS = Peer(
+    "sockets",
+    "the service that speaks WebSocket",
+    ("-m", "bench.peers.echo_service", "--host", DEFAULTS["sockets"], "--port", "$port"),
+    "it lies beside",
+    environ=_PYTHON,
+)
+"""What stands behind all at the same port of another address, in the workloads of WebSockets."""
