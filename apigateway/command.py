@@ -1,14 +1,15 @@
-"""The console script: twistd's plugin without twistd's own options getting in the way. Knows nothing of the gateway."""
+"""The console script: twistd's plugin without twistd's own options getting in the way. Knows nothing of the gateway.
+
+What takes its time to import is imported once signals are heeded.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
 
-from twisted.scripts import twistd
-
 from apigateway import __version__
-from apigateway.config.schema import schema_text
+from apigateway.lifecycle.early import leave_when_told
 
 USAGE = """\
 Usage: apigateway [run] [-c FILE] [-l ENDPOINT]... [--demo]    serve until stopped
@@ -22,6 +23,10 @@ Usage: apigateway [run] [-c FILE] [-l ENDPOINT]... [--demo]    serve until stopp
 
 def run(arguments: Sequence[str]) -> None:
     """Run the plugin in the foreground, with no file for the process id."""
+    if "--check" not in arguments:  # which has succeeded only when it says so
+        leave_when_told()
+    from twisted.scripts import twistd  # noqa: PLC0415  # see above
+
     sys.argv = ["apigateway", "--nodaemon", "--pidfile=", "apigateway", *arguments]
     twistd.run()
 
@@ -34,6 +39,8 @@ def check(arguments: Sequence[str]) -> None:
 
 def show_schema(arguments: Sequence[str]) -> None:
     """Print the JSON Schema of the configuration file."""
+    from apigateway.config.schema import schema_text  # noqa: PLC0415  # see above
+
     sys.stdout.write(schema_text())
 
 

@@ -20,7 +20,8 @@ class Side(Enum):
 class Retry(Enum):
     """Whether another attempt may be made after a failure.
 
-    `IF_REUSED` is the death of an idle connection: the target may have closed it before it saw the request.
+    `IF_REUSED`, the death of a connection, is as `ALWAYS`; and where that had been idle, the target may have closed it
+    before it saw the request: then the first other attempt is made there, and costs no budget.
     """
 
     NEVER = "never"
@@ -68,9 +69,12 @@ CONNECT_FAILED = _cause("connect-failed", 502, Side.TARGET, "The service cannot 
 NAME_NOT_RESOLVED = _cause(
     "name-not-resolved", 502, Side.TARGET, "The name of the service cannot be resolved", Retry.ALWAYS
 )
+TLS_UNTRUSTED = _cause("tls-untrusted", 502, Side.TARGET, "The certificate of the service is not trusted", Retry.ALWAYS)
+TLS_FAILED = _cause("tls-failed", 502, Side.TARGET, "No TLS could be spoken with the service", Retry.ALWAYS)
 CONNECTION_LOST = _cause("connection-lost", 502, Side.TARGET, "The service closed the connection", Retry.IF_REUSED)
 BAD_RESPONSE = _cause("bad-response", 502, Side.TARGET, "The service answered with something that is not HTTP")
 BREAKER_OPEN = _cause("breaker-open", 503, Side.TARGET, "The service is failing and is given time to recover")
+NO_TARGETS = _cause("no-targets", 503, Side.TARGET, "The service has no targets at present")
 NO_DESCRIPTORS = _cause("no-descriptors", 503, Side.GATEWAY, "The gateway can open no further connection")
 POOL_EXHAUSTED = _cause("pool-exhausted", 503, Side.GATEWAY, "All connections to the service are busy")
 SERVICE_OVERLOADED = _cause("service-overloaded", 503, Side.GATEWAY, "The service has all the work that it may have")
@@ -80,6 +84,7 @@ CONNECT_TIMEOUT = _cause(
     "connect-timeout", 504, Side.TARGET, "The service could not be connected to in time", Retry.ALWAYS
 )
 RESPONSE_TIMEOUT = _cause("response-timeout", 504, Side.TARGET, "The service did not answer in time")
+TOTAL_TIMEOUT = _cause("total-timeout", 504, Side.TARGET, "The service did not answer in time, all attempts together")
 IDLE_TIMEOUT = _cause("idle-timeout", 504, Side.TARGET, "The service stopped in the middle of a body")
 
 

@@ -26,13 +26,13 @@ class Exchange:
     `sent` (the head went to the target), `answered` (the head of the answer was there), `ended`. Sizes are bytes of
     bodies. `client` is the address that limits and logs use, `peer` the other end of the connection. `trusted` says
     that the peer is one of the trusted proxies. `extra` holds fields that any answer to this exchange must carry;
-    `max_body` bounds the request body while it streams, in bytes.
+    `max_body` bounds the request body while it streams, in bytes. `hedged`: a second attempt was made beside the first.
     """
 
     __slots__ = (
         "head", "downstream", "upstream", "observe", "snapshot",
         "peer", "client", "trusted", "secure", "request_id", "extra",
-        "max_body", "route", "service", "target", "status", "cause", "fallback",
+        "max_body", "route", "service", "target", "status", "cause", "fallback", "hedged",
         "started", "sent", "answered", "ended", "attempts", "bytes_in", "bytes_out",
     )  # fmt: skip
 
@@ -59,7 +59,7 @@ class Exchange:
         self.route = self.service = self.target = ""
         self.status = 0
         self.cause: Cause | None = None
-        self.fallback = False
+        self.fallback = self.hedged = False
         self.started = started
         self.sent = self.answered = self.ended = 0.0
         self.attempts = self.bytes_in = self.bytes_out = 0
@@ -88,6 +88,11 @@ class Exchange:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             upstream.client_gone()
+
+    def break_off(self, error: GatewayError) -> None:
+        """Nobody works on an answer any more; the client gets the problem, or a cut."""
+        self.let_go()
+        self.fail(error)
 
     def end(self, now: float) -> None:
         """Called once by the downstream side when all is over: the record is final, both sides are let go."""

@@ -20,24 +20,30 @@ from apigateway.admin.pages import gateway_pages
 from apigateway.admin.view import View
 from apigateway.assembly.assembly import Assembly, Plan, identity
 from apigateway.assembly.components import Surroundings
+from apigateway.assembly.openings import openings
+from apigateway.assembly.secured import warn_of_unverified
 from apigateway.config.model import Configuration, EventLog
 from apigateway.config.problems import ConfigurationError
+from apigateway.config.usable import usable
 from apigateway.downstream.connections import TRUSTED
 from apigateway.downstream.listeners import Listeners
+from apigateway.downstream.opening import Opening
 from apigateway.downstream.request_adapter import exchange_for, refused_exchange
-from apigateway.downstream.site import GatewaySite, SiteLimits
+from apigateway.downstream.site import GatewaySite
 from apigateway.errors import GatewayError
 from apigateway.exchange import Exchange
-from apigateway.http.request_reader import HeadLimits
 from apigateway.interfaces import IExchangeObserver, IPolicyPlugin
+from apigateway.lifecycle.bounds import connections_to_services, site_limits
+from apigateway.lifecycle.discovering import Discovering
 from apigateway.lifecycle.reloading import Reloading
 from apigateway.lifecycle.source import Source
 from apigateway.lifecycle.stopping import Stopping
+from apigateway.lifecycle.watched_file import WatchedFile
 from apigateway.policies.client_key import limit_key
 from apigateway.routing.snapshot import Snapshot
-from apigateway.sockets.descriptors import bounded_connections
 from apigateway.sockets.transports import Sockets
 from apigateway.telemetry.access_log import AccessLog
+from apigateway.telemetry.observers import telling
 from apigateway.telemetry.reloads import Reload
 from apigateway.telemetry.telemetry import Telemetry
 
@@ -70,29 +76,35 @@ class Gateway(service.MultiService):
         policies: Sequence[IPolicyPlugin] = (),
     ) -> None:
         super().__init__()
-        self.configuration = configuration
+        self.configuration = configuration = usable(configuration)
         self.reactor = reactor
         self.stopping = False
         self._mounts = mounts or {}
         self._log_changed = log_changed
         self._now = now
-        self._sockets = Sockets(reactor)
+        self._sockets = Sockets(reactor, now)
         around = Surroundings(reactor, self._sockets.connect, now, random or Random())
         self._identify = identity(configuration, around)
-        self._assembly = Assembly(around, self._adapt, plugins=policies)
+        self._assembly = Assembly(around, self._adapt, policies, self._copy_ended)
         self.telemetry = Telemetry(configuration.access_log, reactor, now)
         self.telemetry.lag.wait = self._sockets.wait(now)
-        self._observe = _fan_out(self.telemetry, observers)
+        self._observe = telling(self.telemetry, observers)
         self._reloading = Reloading(
             source, reactor, now, lambda: self.configuration, lambda: self.stopping, self.change,
-            self.telemetry.reopen_access_log,
+            self._reloaded,
         )  # fmt: skip
-        plan = self._assembly.plan(configuration, self._pages(configuration))
+        self._discovering = Discovering(
+            lambda one, changed: self._assembly.discovery(one, changed, lambda path: WatchedFile(path, reactor)),
+            self._retarget, reactor, now,
+        )  # fmt: skip
+        self._to_services = 0
+        self._own_pages: tuple[object, dict[bytes, Resource]] = None, {}
+        plan = self._assembly.plan(self._discovering.effective(configuration), self._pages(configuration))
         self._assembly.use(plan)
         self.snapshot: Snapshot = plan.snapshot
         self.site = GatewaySite(
             self.snapshot.resource, self._enter, self._identify, self._observe,
-            _site_limits(configuration), now, reactor, self._client_of,
+            site_limits(configuration), now, reactor, self._client_of,
         )  # fmt: skip
         self._listeners = Listeners(self.site, reactor, self._sockets.take)
         self._ending = Stopping(self.site, self._listeners, self._assembly.everyone, reactor, now)
@@ -106,7 +118,10 @@ class Gateway(service.MultiService):
         return self._listeners.ports
 
     def _pages(self, configuration: Configuration) -> dict[bytes, Resource]:
-        return gateway_pages(self._view(configuration)) | self._mounts
+        """The pages remember who guesses at the token: they are others only where `admin` is."""
+        if self._own_pages[0] != configuration.admin:
+            self._own_pages = configuration.admin, gateway_pages(self._view(configuration))
+        return self._own_pages[1] | self._mounts
 
     def _view(self, configuration: Configuration) -> View:
         admin = configuration.admin
@@ -123,13 +138,22 @@ class Gateway(service.MultiService):
             hosts=admin.hosts,
             reloads=self._reloading.reloads,
             reload=self.reload,
+            discovered=self._discovering.describe,
+            awaited=self._discovering.awaited,
+            tls=lambda: self._listeners.describe(),  # noqa: PLW0108  # there are none yet
         )
 
     def _connections(self) -> dict[str, Any]:
         return self.site.connections.describe()
 
+    def _copy_ended(self, copy: Exchange) -> None:
+        self.telemetry.copy_ended(copy)
+
     def _client_of(self, address: str) -> str:
-        return TRUSTED if self._identify.trusts(address) else limit_key(address)
+        return TRUSTED if self._trusts(address) else limit_key(address)
+
+    def _trusts(self, address: str) -> bool:
+        return self._identify.trusts(address)  # who does it may change
 
     def _enter(self, exchange: Exchange) -> Any:
         return self.snapshot.enter(exchange)
@@ -158,10 +182,13 @@ class Gateway(service.MultiService):
     def startService(self) -> None:
         """Serve."""
         super().startService()
+        # What is found at once is there before the first client.
+        self._discovering.follow(self.configuration.services)
         self._open()
         self._sweeping.start(SWEEP_S, now=False)
         self._assembly.start_checks()
-        self._reloading.watch(self.configuration.watch)
+        self._reloading.watch(self.configuration)
+        warn_of_unverified(self.configuration)
         # Said once signals are heeded: who waits for these words may stop us at once.
         self.reactor.callWhenRunning(self._listeners.tell)
 
@@ -169,11 +196,14 @@ class Gateway(service.MultiService):
         if self.ports:
             return
         self.telemetry.start()
-        for endpoint in self.configuration.listen:
+        for opening in self._openings(self.configuration):
             failures: list[Failure] = []
-            self._listeners.begin(endpoint).addErrback(failures.append)
+            self._listeners.begin(opening).addErrback(failures.append)
             if failures:
                 failures[0].raiseException()
+
+    def _openings(self, configuration: Configuration) -> list[Opening]:
+        return openings(configuration, self._trusts)
 
     # Change.
 
@@ -187,9 +217,14 @@ class Gateway(service.MultiService):
         One change at a time: `reload` sees to that.
         """
         plan, problems = self._plan(configuration)
+        planned_after = self.snapshot
         log, unopened = self._open_log(configuration)
-        added, failed = await self._listeners.add(configuration.listen)
+        wanted = self._openings(configuration)
+        added, failed = await self._listeners.add(wanted)
         problems += unopened + failed
+        if self.snapshot is not planned_after:
+            # Other targets were discovered meanwhile: what the plan wants to keep may have left.
+            plan, _ = self._plan(configuration)
         if self.stopping:
             problems.append("the gateway is stopping")
         if plan is None or problems:
@@ -198,12 +233,17 @@ class Gateway(service.MultiService):
             return tuple(problems)
         self._use(configuration, plan, log)
         self._listeners.tell(added)
-        await self._listeners.close(self._listeners.left_out(configuration.listen))
+        await self._listeners.close(self._listeners.use(wanted))
         return ()
+
+    def _reloaded(self) -> None:
+        self.telemetry.reopen_access_log()
+        warn_of_unverified(self.configuration)
 
     def _plan(self, configuration: Configuration) -> tuple[Plan | None, list[str]]:
         try:
-            return self._assembly.plan(configuration, self._pages(configuration)), []
+            effective = self._discovering.effective(usable(configuration))
+            return self._assembly.plan(effective, self._pages(configuration)), []
         except ConfigurationError as error:
             return None, [str(problem) for problem in error.problems]
 
@@ -216,21 +256,36 @@ class Gateway(service.MultiService):
 
     def _use(self, configuration: Configuration, plan: Plan, log: AccessLog | None) -> None:
         before, self.configuration = self.configuration, configuration
-        self._assembly.use(plan)
-        self.snapshot = plan.snapshot
-        self.site.resource = plan.snapshot.resource
-        self.site.bound(_site_limits(configuration))
-        if configuration.trusted_proxies != before.trusted_proxies:
-            self._identify = self.site.identify = identity(configuration, self._assembly.around)
+        self._go_on_with(plan, True)
+        self._identify = self.site.identify = identity(configuration, self._assembly.around)
         self.telemetry.use_access_log(log, configuration.access_log)
         if configuration.log != before.log:
             self._log_changed(configuration.log)
-        self._reloading.watch(configuration.watch)
+        self._reloading.watch(configuration)
+        if self.running:
+            self._discovering.follow(configuration.services)
+
+    def _go_on_with(self, plan: Plan, is_other: bool) -> None:
+        self._assembly.use(plan)
+        self.snapshot = plan.snapshot
+        self.site.resource = plan.snapshot.resource
+        effective = plan.snapshot.configuration
+        if is_other or connections_to_services(effective) > self._to_services:
+            # With fewer it stays as it is: not each change of targets may repeat what is said of it.
+            self._to_services = connections_to_services(effective)
+            self.site.bound(site_limits(effective))
+        self._discovering.in_use(effective)
+
+    def _retarget(self) -> None:
+        """Go on with the targets that are known now; all else stays as it is."""
+        if not self.stopping:
+            effective = self._discovering.effective(usable(self.configuration))
+            self._go_on_with(self._assembly.plan(effective, self._pages(self.configuration)), False)
 
     def _sweep(self) -> None:
         """No failure in one place may end the deadlines of all."""
         now = self._now()
-        for sweep in [self.site.sweep, self._heed_lag, *self._assembly.sweeps()]:
+        for sweep in [self.site.sweep, self._listeners.sweep, self._heed_lag, *self._assembly.sweeps()]:
             try:
                 sweep(now)
             except Exception:
@@ -258,7 +313,8 @@ class Gateway(service.MultiService):
 
     async def _stop(self) -> None:
         _log.info("stopping", event="stopping")
-        self._reloading.watch(False)
+        self._reloading.stop()
+        self._discovering.stop()
         stop = self.configuration.stop
         await self._ending.run(stop.accept, stop.drain)
         self._assembly.stop_checks()
@@ -276,35 +332,3 @@ def _tell(result: Any, mine: Deferred[Any]) -> Any:
     """Pass a result on to somebody else as well."""
     mine.callback(result)
     return None if isinstance(result, Failure) else result
-
-
-def _fan_out(first: IExchangeObserver, others: Sequence[IExchangeObserver]) -> Callable[[Exchange], None]:
-    """Telling the first alone costs nothing more than its own method."""
-    if not others:
-        return first.exchange_ended
-
-    def tell(exchange: Exchange) -> None:
-        first.exchange_ended(exchange)
-        for other in others:
-            try:
-                other.exchange_ended(exchange)
-            except Exception:
-                _log.failure("an observer of exchanges failed")
-
-    return tell
-
-
-def _site_limits(configuration: Configuration) -> SiteLimits:
-    limits = configuration.limits
-    to_services = sum(one.pool.connections * len(one.targets) for one in configuration.services)
-    connections = bounded_connections(limits.connections, to_services)
-    return SiteLimits(
-        head=HeadLimits(limits.head, limits.fields, limits.uri),
-        connections=connections,
-        # However few there are: one client must not keep all others out.
-        connections_per_client=min(limits.connections_per_client, max(1, connections // 2)),
-        head_s=limits.head_timeout,
-        keep_alive_s=limits.keep_alive,
-        body_s=limits.body_timeout,
-        min_rate=limits.min_rate,
-    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITCPTransport
 from zope.interface import Attribute, Interface
 
 Fields = list[tuple[bytes, bytes]]
@@ -59,6 +59,18 @@ class IDownstream(Interface):
     def abort() -> None:
         """Cut the answer so that the client sees that it is broken."""
 
+    def offer_switch() -> bool:
+        """The service is about to be offered another protocol (`Upgrade`): whether the client's side could switch.
+
+        Then nothing behind the request is looked at any more, and unless `switch` follows the answer is the last.
+        """
+
+    def switch(reason: bytes, lines: bytes, attempt: IAttempt, account: Any) -> None:
+        """Answer 101, and pass on bytes both ways from now on: the exchange lasts as long as they do.
+
+        `lines` are all of the head's fields. `attempt` is to `switch`, too; `account` is a `RelayAccount`.
+        """
+
     def progress() -> tuple[bool, int]:
         """Whether the whole request is here, and how many bytes that were sent the client has not taken yet."""
 
@@ -101,6 +113,18 @@ class IAttempt(Interface):
     def flush() -> None:
         """Write what has been kept."""
 
+    def offer_switch(offer: Any) -> bool:
+        """Called before `start`: the request makes this `Offer` of other protocols; False where there is no way.
+
+        None takes an offer back.
+        """
+
+    def switch(protocol: IProtocol) -> bytes:
+        """Called from `IAttemptReceiver.switched`: the attempt is over, and its bytes are `protocol`'s.
+
+        That one is connected to a transport. Returns what has already arrived for it.
+        """
+
     def pause() -> None:
         """Read no more of the answer for now."""
 
@@ -128,6 +152,12 @@ class IAttemptReceiver(Interface):
 
     def head(status: int, reason: bytes, lines: bytes, length: int | None) -> None:
         """The head of the final answer arrived, with the fields to pass on; `length` None is not known beforehand."""
+
+    def switched(protocol: bytes, reason: bytes, lines: bytes) -> None:
+        """The service has taken the offer and speaks `protocol` now: `IAttempt.switch` or `cancel`, at once.
+
+        `lines` are the fields of its answer, without those of the connection.
+        """
 
     def whole(status: int, reason: bytes, lines: bytes, body: bytes) -> None:
         """A whole answer arrived at once, no failure of the target: as `head`, `data`, `end` and `flush`."""
@@ -179,8 +209,8 @@ class IBalancer(Interface):
     def pick(exchange: Any, now: float, tried: Any = ()) -> Any:
         """The `Target` for the next attempt of an `Exchange`, or None where there is none that may be tried.
 
-        `tried` are those that are not wanted, because this exchange has failed there. Unhealthy targets are passed over
-        unless there is no other in the whole service, and so are those that their breaker keeps from work.
+        `tried` are those that are not wanted, because this exchange has failed there. Unhealthy and ejected targets are
+        passed over unless there is no other in the whole service, and so are those that their breaker keeps from work.
         """
 
 
@@ -258,6 +288,21 @@ class IHealthChecker(Interface):
 
     def stop() -> None:
         """Probe no more; what is under way is cancelled."""
+
+
+class IDiscovery(Interface):
+    """Finds the targets of one service while the gateway runs. Whoever made it is told when they are others."""
+
+    targets = Attribute("tuple[Target, ...] | None: the last good ones of the model, each place once; None before any")
+
+    def start() -> None:
+        """Begin to look; something may be found at once. Once started, does nothing."""
+
+    def stop() -> None:
+        """Look no more; what is under way is cancelled."""
+
+    def describe() -> dict[str, Any]:
+        """How it looks, how many targets there are, and what goes wrong, as values for JSON."""
 
 
 class IExchangeObserver(Interface):

@@ -23,10 +23,11 @@ from twisted.python.components import Componentized
 from apigateway import __version__
 from apigateway.assembly.extensions import PolicyPlugins, installed
 from apigateway.config.check import routes_table
-from apigateway.config.model import Configuration, EventLog
+from apigateway.config.model import Configuration, EventLog, Listener
 from apigateway.config.read import ConfigurationError
 from apigateway.demo.services import demo_environment, demo_services
 from apigateway.gateway import Gateway
+from apigateway.lifecycle.early import leave_when_told
 from apigateway.lifecycle.signals import Signals
 from apigateway.lifecycle.source import Source
 from apigateway.telemetry.events import EventWriter
@@ -44,7 +45,7 @@ class Options(usage.Options):
     )
     optParameters = [["config", "c", None, "The configuration file (YAML)."]]
     optFlags = [
-        ["demo", None, "Also start two demo services, auth on port 8001 and product on port 8002."],
+        ["demo", None, "Also start two demo services, auth on port 8001 and product on ports 8002 and 8012."],
         ["check", None, 'Check the configuration and exit: every problem, or "ok" and the table of routes.'],
     ]
 
@@ -75,10 +76,12 @@ class Options(usage.Options):
         if self["check"]:
             from twisted.internet import reactor
 
-            print(f"ok\n{routes_table(configuration_of(self, os.environ, reactor))}", end="")  # noqa: T201
+            print(f"ok\n{routes_table(configuration_of(self, os.environ, reactor))}")  # noqa: T201
             raise SystemExit(0)
         # It means to reload, and would end a process that can't do that yet.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if self.parent is not None:
+            leave_when_told()
 
 
 def configuration_of(options: Options, environ: Mapping[str, str], reactor: Any) -> Configuration:
@@ -90,8 +93,8 @@ def read_at_start(options: Options, environ: Mapping[str, str], reactor: Any) ->
     """The configuration, and where it can be read again. Exits as `configuration_of`."""
     problems = []
     file, listen = options["config"], tuple(options["listen"])
-    configuration = Configuration(listen=listen or Configuration().listen)
     source = Source(file, environ, listen)
+    configuration = Configuration(listen=source.listen or Configuration().listen)
     try:
         if options["demo"]:
             environ = demo_environment(environ)
@@ -101,22 +104,33 @@ def read_at_start(options: Options, environ: Mapping[str, str], reactor: Any) ->
         PolicyPlugins(installed()).check(configuration)
     except (ConfigurationError, OSError, ValueError) as error:
         problems.append(str(error))
-    place = "--listen" if listen else f"{file}: listen"
-    problems.extend(endpoint_problems(place, configuration.listen, reactor))
+    problems.extend(endpoint_problems(configuration.listen, reactor))
     if problems:
         raise SystemExit("\n".join(problems))
     return configuration, source
 
 
-def endpoint_problems(place: str, endpoints: Sequence[str], reactor: Any) -> list[str]:
-    """What is wrong with endpoint strings; listens on none of them."""
+def endpoint_problems(listeners: Sequence[Listener], reactor: Any) -> list[str]:
+    """What is wrong with the endpoint strings of listeners; opens none of them."""
     problems = []
-    for endpoint in endpoints:
+    for one in listeners:
         try:
-            serverFromString(reactor, endpoint)
+            serverFromString(reactor, one.endpoint)
         except Exception as error:  # parsers of endpoints are plugins, and raise what they like
-            problems.append(f"{place}: {endpoint!r} is no endpoint: {error}")
+            form = "no endpoint such as tcp:8000 or tcp:8000:interface=127.0.0.1"
+            problems.append(f"{one.where}: {one.endpoint!r} is {form}: {error}")
     return problems
+
+
+def what_failed(error: CannotListenError | OSError) -> str:
+    """Why ports, the access log or unix sockets could not be opened, and what to do where that is known."""
+    if isinstance(error, CannotListenError):
+        denied = isinstance(error.socketError, PermissionError)
+        hint = " Ports below 1024 are for root, or need CAP_NET_BIND_SERVICE." if denied else ""
+        return f"cannot listen: {error}{hint}"
+    # A lock beside a unix socket is a link whose second name is the file.
+    name = error.filename2 or error.filename
+    return f"cannot listen: {error}" if name is None else f"cannot open {os.fsdecode(name)}: {error.strerror}"
 
 
 def observer_for(options: Options, log: EventLog) -> EventWriter | None:
@@ -154,12 +168,11 @@ class Root(service.MultiService):
         """Called by twistd once the log is open and before privileges are dropped."""
         if self.signals is not None:
             self.signals.heed_hangup()
+            self.signals.hold()
         try:
             service.MultiService.privilegedStartService(self)
         except (CannotListenError, OSError) as error:
-            # An error with a file's name is about the access log or a unix socket.
-            what = "listen" if getattr(error, "filename", None) is None else "open"
-            print(f"apigateway: cannot {what}: {error}", file=sys.__stderr__)
+            print(f"apigateway: {what_failed(error)}", file=sys.__stderr__)
             raise SystemExit(1) from None
 
     def startService(self) -> None:

@@ -73,7 +73,7 @@ def all_blocks(language: str) -> Iterator[Block]:
 
 def variables_of(block: Block) -> dict[str, str]:
     """A value for each variable that a configuration needs."""
-    return dict.fromkeys(_VARIABLE.findall(block.text), "example")
+    return dict.fromkeys(_VARIABLE.findall(block.text), "an-example-of-a-value")
 
 
 def steps_of(block: Block) -> list[Step]:

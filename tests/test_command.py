@@ -60,6 +60,7 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout.splitlines()[0], "ok")
         self.assertIn("/orders", done.stdout)
+        self.assertTrue(done.stdout.endswith("\n"), "a prompt comes after it")
 
     def test_a_bad_file_fails_with_each_problem_and_its_place_and_no_traceback(self) -> None:
         path = self.file("services:\n  orders: {prefix: orders, target: []}\n")

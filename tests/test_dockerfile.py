@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.config.model import Listener
 from apigateway.config.read import load_environment
 from apigateway.demo.__main__ import options
 from tests.starting import ROOT, Started, demo_urls, port_of
@@ -219,5 +220,5 @@ class ComposeTests(SynchronousTestCase):
         self.assertEqual({(s["image"], s["build"]) for s in self.services.values()}, {("apigateway", ".")})
 
     def test_the_port_of_the_gateway_is_the_one_it_listens_on_by_itself(self) -> None:
-        self.assertEqual(load_environment({}).listen, ("tcp:8000",))
+        self.assertEqual(load_environment({}).listen, (Listener("tcp:8000"),))
         self.assertEqual(self.services["gateway"]["ports"], ["8000:8000"])

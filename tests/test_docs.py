@@ -15,7 +15,7 @@ from apigateway.config.check import routes_table
 from apigateway.config.read import parse_text
 from apigateway.errors import CAUSES
 from tests.examples import GATEWAY, PAGES, Session, all_blocks, looks_like, run, sessions, steps_of, variables_of
-from tests.starting import ROOT, Started, demo_urls, environment, port_of
+from tests.starting import ROOT, Started, demo_urls, environment, free_port, port_of
 
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 _ROW = re.compile(r"^\| `([a-z-]+)` \| (\d+) \| (\w+) \|", re.MULTILINE)
@@ -60,7 +60,9 @@ class ExampleTests(SynchronousTestCase):
         """Where a session does not go as its page shows."""
         folder = self.folder()
         urls = demo_urls()
-        ports = {f"localhost:{8001 + i}": url.removeprefix("http://") for i, url in enumerate(urls.values())}
+        urls["PRODUCT_SERVICE_URL"] += f",http://127.0.0.1:{free_port()}"
+        places = [url.removeprefix("http://") for url in ",".join(urls.values()).split(",")]
+        ports = dict(zip(("localhost:8001", "localhost:8002", "localhost:8012"), places, strict=True))
         command = [sys.executable, "-m", "apigateway", "--demo", "--listen", "tcp:0:interface=127.0.0.1"]
         if session.configuration:
             Path(folder, "gateway.yaml").write_text(replaced(session.configuration, ports), encoding="utf-8")

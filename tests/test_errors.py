@@ -25,7 +25,9 @@ class CauseTests(SynchronousTestCase):
 
     def test_only_failures_to_connect_may_always_be_repeated(self) -> None:
         always = {code for code, cause in CAUSES.items() if cause.retry is Retry.ALWAYS}
-        self.assertEqual(always, {"connect-failed", "name-not-resolved", "connect-timeout"})
+        self.assertEqual(
+            always, {"connect-failed", "name-not-resolved", "connect-timeout", "tls-untrusted", "tls-failed"}
+        )
 
     def test_only_the_loss_of_a_connection_depends_on_its_having_been_used(self) -> None:
         reused = {code for code, cause in CAUSES.items() if cause.retry is Retry.IF_REUSED}

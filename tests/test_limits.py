@@ -9,11 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.model import Limits, Service
+from apigateway.config.model import Limits, Mirror, Service, Upgrades
 from tests.starting import ROOT
 
 _ROW = re.compile(r"^\| `([\w.]+)` \| (\S+) \| .+ \| `([\w.]+)` \|$", re.MULTILINE)
-_CONSTANT = re.compile(r"\.[A-Z_]+$")
+_CONSTANT = re.compile(r"\.[A-Z][A-Z0-9_]*$")
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -30,7 +30,9 @@ def value_of(bound: str) -> Any:
         module, _, name = bound.rpartition(".")
         return getattr(import_module(f"apigateway.{module}"), name)
     first, *rest = bound.split(".")
-    value: Any = Limits() if first == "limits" else Service("", (), ())
+    value: Any = {"limits": Limits(), "service": Service("", (), ()), "mirror": Mirror(""), "upgrades": Upgrades()}[
+        first
+    ]
     for name in rest:
         value = getattr(value, name)
     return value

@@ -90,7 +90,7 @@ class WheelTests(SynchronousTestCase):
             names = set(archive.namelist())
         information = f"apigateway-{__version__}.dist-info/"
         sources = {str(path.relative_to(ROOT)) for path in (ROOT / "apigateway").rglob("*.py")}
-        plugin = {"twisted/plugins/apigateway_plugin.py", "apigateway/py.typed"}
+        plugin = {"twisted/plugins/apigateway_plugin.py", "apigateway/py.typed", "apigateway/demo/page.html"}
         self.assertEqual({name for name in names if not name.startswith(information)}, sources | plugin)
         self.assertIn(f"{information}licenses/LICENSE", names)
 

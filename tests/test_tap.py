@@ -20,8 +20,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from apigateway import __version__
-from apigateway.config.model import Configuration, EventLog
-from apigateway.tap import Options, Root, configuration_of, endpoint_problems, makeService, observer_for, read_at_start
+from apigateway.config.model import Configuration, EventLog, Listener
+from apigateway.tap import (
+    Options,
+    Root,
+    configuration_of,
+    endpoint_problems,
+    makeService,
+    observer_for,
+    read_at_start,
+    what_failed,
+)
 from apigateway.telemetry.events import EventWriter
 
 FILE = """\
@@ -61,11 +70,11 @@ class OptionsTests(SynchronousTestCase):
     def test_with_a_file_only_its_services_are_there(self) -> None:
         made = self.configuration("--config", self.file())
         self.assertEqual([service.name for service in made.services], ["orders"])
-        self.assertEqual(made.listen, ("tcp:9000",))
+        self.assertEqual(made.listen, (Listener("tcp:9000"),))
 
     def test_listen_may_be_given_several_times_and_wins_over_the_file(self) -> None:
         made = self.configuration("-c", self.file(), "-l", "tcp:1", "--listen", "tcp:2:interface=127.0.0.1")
-        self.assertEqual(made.listen, ("tcp:1", "tcp:2:interface=127.0.0.1"))
+        self.assertEqual(made.listen, (Listener("tcp:1"), Listener("tcp:2:interface=127.0.0.1")))
 
     def test_the_demo_completes_the_environment_with_its_own_services(self) -> None:
         made = self.configuration("--demo", PRODUCT_SERVICE_URL="http://127.0.0.1:9")
@@ -96,11 +105,12 @@ class OptionsTests(SynchronousTestCase):
     def test_an_endpoint_of_the_file_is_looked_at_too(self) -> None:
         path = self.file(FILE.replace("tcp:9000", "tpc:9000"))
         (line,) = self.refusal("-c", path)
-        self.assertTrue(line.startswith(f"{path}: listen: 'tpc:9000' is no endpoint"), line)
+        self.assertTrue(line.startswith(f"{path}:1: listen[0]: 'tpc:9000' is no endpoint"), line)
 
     def test_looking_at_endpoints_opens_no_port(self) -> None:
         memory = MemoryReactorClock()
-        self.assertEqual(endpoint_problems("listen", ["tcp:8000", "tcp6:8000", "unix:/nowhere"], memory), [])
+        listeners = [Listener(endpoint) for endpoint in ("tcp:8000", "tcp6:8000", "unix:/nowhere")]
+        self.assertEqual(endpoint_problems(listeners, memory), [])
         self.assertEqual((memory.tcpServers, memory.unixServers), ([], []))
 
     def test_a_mistake_on_the_command_line_is_told_in_one_line(self) -> None:
@@ -166,6 +176,9 @@ class Heeding:
     def heed_hangup(self) -> None:
         self._said.append("hangup")
 
+    def hold(self) -> None:
+        self._said.append("hold")
+
     def heed(self) -> None:
         self._said.append("all")
 
@@ -188,6 +201,14 @@ class RootTests(SynchronousTestCase):
             root.addService(Refused(error))
             self.assertEqual(self.assertRaises(SystemExit, root.privilegedStartService).code, 1)
 
+    def test_what_could_not_be_opened_is_told_and_what_to_do(self) -> None:
+        self.assertIn("taken", what_failed(CannotListenError("", 443, OSError("taken"))))
+        self.assertNotIn("1024", what_failed(CannotListenError("", 443, OSError("taken"))))
+        self.assertIn("Ports below 1024", what_failed(CannotListenError("", 443, PermissionError(13, "denied"))))
+        missing = FileNotFoundError(2, "No such file or directory", "123", None, b"/nowhere/a.sock.lock")
+        self.assertEqual(what_failed(missing), "cannot open /nowhere/a.sock.lock: No such file or directory")
+        self.assertEqual(what_failed(OSError(24, "Too many")), "cannot listen: [Errno 24] Too many")
+
     def test_its_services_stop_one_after_the_other_the_last_first(self) -> None:
         root, said = Root(), list[str]()
         services = [Slow(name, said) for name in ("behind", "gateway")]
@@ -207,13 +228,13 @@ class RootTests(SynchronousTestCase):
         signals: Any = Heeding(said)
         root = Root(None, signals, waiting.append)
         root.privilegedStartService()
-        self.assertEqual(said, ["hangup"])
+        self.assertEqual(said, ["hangup", "hold"])
         self.addCleanup(gc.set_threshold, *gc.get_threshold())
         self.addCleanup(gc.unfreeze)
         root.startService()
-        self.assertEqual((said, len(waiting)), (["hangup"], 1))
+        self.assertEqual((said, len(waiting)), (["hangup", "hold"], 1))
         waiting[0]()
-        self.assertEqual(said, ["hangup", "all"])
+        self.assertEqual(said, ["hangup", "hold", "all"])
 
     def test_a_mistake_of_ours_is_not_hidden(self) -> None:
         root = Root()
@@ -259,10 +280,10 @@ class MakeServiceTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_text(FILE)
         made, source = read_at_start(options("-c", str(path), "-l", "tcp:1"), {}, MemoryReactorClock())
-        self.assertEqual((made.listen, source.path), (("tcp:1",), str(path.absolute())))
+        self.assertEqual((made.listen, source.path), ((Listener("tcp:1"),), str(path.absolute())))
         path.write_text(FILE.replace("orders", "others"))
         again = source.read()
-        self.assertEqual((again.listen, again.services[0].name), (("tcp:1",), "others"))
+        self.assertEqual((again.listen, again.services[0].name), ((Listener("tcp:1"),), "others"))
 
     def test_the_demo_reads_the_same_environment_again(self) -> None:
         made, source = read_at_start(options("--demo"), {}, MemoryReactorClock())

@@ -7,7 +7,9 @@ from typing import Any
 
 from apigateway import __version__
 from apigateway.admin.health import CLOSED, OPEN, breaker_state
-from apigateway.admin.stats import in_flight_by_route
+from apigateway.admin.relays import relay_metrics
+from apigateway.admin.stats import in_flight_by_route, mirrored
+from apigateway.admin.tls import tls_metrics
 from apigateway.admin.view import View
 from apigateway.telemetry.memory import resident_bytes
 from apigateway.telemetry.metrics import exchange_metrics
@@ -29,10 +31,15 @@ def metrics(view: View) -> bytes:
         [
             *exchange_metrics(view.telemetry.statistics.since_start()),
             *_service_metrics(view),
+            *_further_metrics(view),
+            *_mirror_metrics(view),
+            *relay_metrics(view),
             *_target_metrics(_named_targets(services)),
             *_process_metrics(view),
             *_connection_metrics(view.connections()),
             *_reload_metrics(view.reloads),
+            *tls_metrics(view.tls()),
+            *_discovery_metrics(view),
         ]
     )
 
@@ -55,6 +62,14 @@ def _reload_metrics(reloads: Reloads) -> list[str]:
                           [({}, one.at) for one in last])  # fmt: skip
 
 
+def _discovery_metrics(view: View) -> list[str]:
+    found = view.discovered().items()
+    counts = [({"service": name}, one["targets"]) for name, one in found]
+    lines = family("apigateway_discovered_targets", "gauge", "Targets that were discovered.", counts)
+    failing = [({"service": name}, int(one["error"] is not None)) for name, one in found]
+    return lines + family("apigateway_discovery_failing", "gauge", "1 while targets cannot be found.", failing)
+
+
 def _named_targets(services: Iterable[Service]) -> Named:
     """Each target once, also where a service lists an address twice."""
     targets = {(service.name, target.url): target for service in services for target in service.targets}
@@ -68,16 +83,58 @@ def _service_metrics(view: View) -> list[str]:
         for route, count in in_flight_by_route(service, view).items()
     ]
     most = [({"service": service.name}, service.max_in_flight) for service in view.snapshot().services.values()]
+    panics = [({"service": service.name}, int(service.in_panic)) for service in view.snapshot().services.values()]
     return [
+        *family("apigateway_panic", "gauge", "1 while no target is well, so that all are tried.", panics),
         *family("apigateway_in_flight", "gauge", "Exchanges that are under way.", samples),
         *family("apigateway_max_in_flight", "gauge", "As many may be under way with a service.", most),
     ]
+
+
+_FURTHER_COUNTERS = {
+    "apigateway_retries_total": ("Attempts that were made after one that failed.", "retries"),
+    "apigateway_retries_refused_total": ("Those that were not, and hedges, for want of budget.", "refused"),
+    "apigateway_hedges_total": ("Attempts that were made beside another one.", "hedges"),
+    "apigateway_hedges_won_total": ("Those of them that were answered first.", "hedges_won"),
+}
+
+
+def _further_metrics(view: View) -> list[str]:
+    told = [({"service": one.name}, one.counts.describe()) for one in view.snapshot().services.values()]
+    lines = []
+    for name, (help, count) in _FURTHER_COUNTERS.items():
+        lines += family(name, "counter", help, [(labels, counts[count]) for labels, counts in told])
+    return lines
+
+
+_MIRROR_COUNTERS = {
+    "apigateway_mirror_sent_total": ("Requests that were sent a second time.", "sent"),
+    "apigateway_mirror_failed_total": ("Those of them that were not answered.", "failed"),
+}
+_NOT_SENT = ("too_many", "too_large")
+
+
+def _mirror_metrics(view: View) -> list[str]:
+    told = [
+        ({"service": service, "route": route}, counts)
+        for service, routes in mirrored(view).items()
+        for route, counts in routes.items()
+    ]
+    lines = []
+    for name, (help, count) in _MIRROR_COUNTERS.items():
+        lines += family(name, "counter", help, [(labels, counts[count]) for labels, counts in told])
+    dropped = [({**labels, "reason": why}, counts[why]) for labels, counts in told for why in _NOT_SENT]
+    lines += family("apigateway_mirror_dropped_total", "counter", "Those that could not be sent.", dropped)
+    in_flight = [(labels, counts["in_flight"]) for labels, counts in told]
+    return lines + family("apigateway_mirror_in_flight", "gauge", "Those that are under way.", in_flight)
 
 
 _TARGET_METRICS: dict[str, tuple[str, str, Callable[[Target, dict[str, int]], float]]] = {
     "apigateway_target_in_flight": ("gauge", "Attempts that are under way.", lambda target, pool: target.in_flight),
     "apigateway_target_failures_total": ("counter", "Attempts that failed.", lambda target, pool: target.failures),
     "apigateway_target_healthy": ("gauge", "What the checks say: 1 healthy.", lambda target, _: target.health.healthy),
+    "apigateway_target_ejected": ("gauge", "1 while it is ejected.", lambda target, _: target.standing.is_ejected),
+    "apigateway_target_ejections_total": ("counter", "Ejections.", lambda target, _: target.standing.ejections),
     "apigateway_pool_open": ("gauge", "Open connections.", lambda target, pool: pool["open"]),
     "apigateway_pool_idle": ("gauge", "Open connections that are idle.", lambda target, pool: pool["idle"]),
     "apigateway_pool_waiting": ("gauge", "Attempts that wait for a connection.", lambda target, pool: pool["waiting"]),

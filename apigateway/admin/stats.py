@@ -29,7 +29,8 @@ def stats(view: View) -> dict[str, Any]:
         "uptime_s": round(uptime, 3),
         "process": _process(view),
         "reload": view.reloads.describe(),
-        "services": {name: _service(one, view) for name, one in view.snapshot().services.items()},
+        "listeners": {endpoint: {"tls": told} for endpoint, told in view.tls().items()},
+        "services": _services(view),
         "since_start": report(statistics.since_start(), uptime),
         "last_minute": report(tallies, minute),
     }
@@ -54,20 +55,52 @@ def in_flight_by_route(service: Service, view: View) -> dict[str, int]:
     return routes | Counter(forward.exchange.route for forward in service.active)
 
 
+def mirrored(view: View) -> dict[str, dict[str, dict[str, int]]]:
+    """What became of the requests that are sent a second time: by service, and by the route that they came on."""
+    told: dict[str, dict[str, dict[str, int]]] = {}
+    for one in (mirror for route in view.snapshot().routes for mirror in route.mirrors):
+        told.setdefault(one.service.name, {})[one.route] = one.counts.describe()
+    return told
+
+
+def _services(view: View) -> dict[str, Any]:
+    services = {name: _service(one, view) for name, one in view.snapshot().services.items()}
+    for name, told in mirrored(view).items():
+        services[name]["mirrored"] = told
+    return services
+
+
 def _service(service: Service, view: View) -> dict[str, Any]:
     return {
         "status": service_status(service),
         "in_flight": service.in_flight,
         "max_in_flight": service.max_in_flight,
+        "discovery": _discovery(service.name, view),
+        "panic": service.in_panic,
+        "further_attempts": service.counts.describe(),
+        "relays": service.relays.describe(),
         "routes": {name: {"in_flight": count} for name, count in in_flight_by_route(service, view).items()},
         "targets": {target.url: _target(target, view) for target in service.targets},
     }
+
+
+def _discovery(service: str, view: View) -> dict[str, Any] | None:
+    """How targets are found, and the times of day when they changed and when that began to fail."""
+    described = view.discovered().get(service)
+    if described is None:
+        return None
+    wall = view.telemetry.wall()
+    times = {name: None if ago is None else rfc3339(wall - ago) for name, ago in (
+        ("changed", described["changed_ago_s"]), ("failing_since", described["failing_for_s"]))}  # fmt: skip
+    return {**described, **times}
 
 
 def _target(target: Target, view: View) -> dict[str, Any]:
     return {
         "health": target.health.describe(view.now()),
         "breaker": _breaker(target, view),
+        "standing": target.standing.describe(view.now()),
+        "latency_ms": _milliseconds(target.latency.now(view.now())) if target.latency is not None else None,
         "in_flight": target.in_flight,
         "attempts": target.attempts,
         "failures": target.failures,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -23,7 +23,9 @@ class View:
     clients the rate limiters remember, `shedding` what is refused for want of room or time. `now` is the monotonic
     clock of the runtime, in seconds. Clients in `allow` may see `/gateway/…`, also under the names `hosts`, and so may
     whoever knows `token`; None is a token that nobody knows. `connections` describes those of clients. `reloads` tells
-    what came of reloads, and `reload` asks for one, in the name of whoever asks.
+    what came of reloads, and `reload` asks for one, in the name of whoever asks. `discovered` describes, by service,
+    how targets are found, and `awaited` names the services that may have their first ones in a moment. `tls`
+    describes certificates and handshakes, by listener.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -38,3 +40,6 @@ class View:
     allow: tuple[IPv4Network | IPv6Network, ...]
     token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
+    discovered: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    awaited: Callable[[], Sequence[str]] = tuple
+    tls: Callable[[], Mapping[str, Mapping[str, Any]]] = dict

@@ -14,22 +14,29 @@ from typing import Any
 from twisted.web.resource import Resource
 
 from apigateway.assembly.components import Surroundings, default_components
+from apigateway.assembly.discoveries import DiscoverySpec, add_discoveries
 from apigateway.assembly.extensions import PolicyPlugins
+from apigateway.assembly.openings import certificate_fields
 from apigateway.assembly.registry import Draft, Left, Registry
 from apigateway.assembly.routes import RouteParts
 from apigateway.assembly.services import ServiceParts
 from apigateway.assembly.succession import Succession
+from apigateway.assembly.traffic import TrafficParts
 from apigateway.config import model
 from apigateway.config.problems import Problems
+from apigateway.discovery.file import Watched
 from apigateway.discovery.resolver import Resolver, reactor_lookup
-from apigateway.interfaces import IPolicyPlugin
+from apigateway.exchange import Exchange
+from apigateway.interfaces import IDiscovery, IPolicyPlugin
+from apigateway.policies.decided import dashed_names
+from apigateway.routing.certified import Certified
 from apigateway.routing.identity import Identity
 from apigateway.routing.proxy_resource import Adapt
 from apigateway.routing.shedding import Shedding
 from apigateway.routing.snapshot import Snapshot, resource_tree
 from apigateway.upstream.bulkhead import Busy
-from apigateway.upstream.probe import treq_probe
 from apigateway.upstream.service import Service
+from apigateway.upstream.treq.probe import treq_probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Plan:
 class Assembly:
     """Makes snapshots. `adapt` makes the exchange of a stock request, for proxy resources in a stock `Site`.
 
-    `everyone` are those at work on exchanges with any service, whatever snapshot they began with.
+    `everyone` are those at work on exchanges with any service, whatever snapshot they began with. Not so those at work
+    on requests that are sent a second time; `observe_copy` gets each of these when it is over.
     """
 
     def __init__(
@@ -51,17 +59,21 @@ class Assembly:
         around: Surroundings,
         adapt: Adapt,
         plugins: Iterable[IPolicyPlugin] = (),
+        observe_copy: Callable[[Exchange], None] = lambda copy: None,
     ) -> None:
         self.around = around
         self.registry = Registry()
         self.everyone: set[Busy] = set()
         self.shedding = Shedding(self.everyone, around.random.random)
         self._adapt = adapt
-        components = default_components()
+        components = self._components = default_components()
+        add_discoveries(components)
         self._resolver = Resolver(reactor_lookup(around.reactor), around.now)
         probe = treq_probe(around.reactor, resolve=self._resolver.resolve)
         self._services_of = ServiceParts(around, components, self._resolver, probe, self.everyone)
-        self._routes_of = RouteParts(around, components, PolicyPlugins(plugins), self.shedding)
+        self._copies: set[Busy] = set()
+        traffic = TrafficParts(around, self._copies, observe_copy)
+        self._routes_of = RouteParts(around, components, PolicyPlugins(plugins), self.shedding, traffic)
         self._services: Mapping[str, Service] = {}
         self._leaving: list[Service] = []
         self._successions: list[Succession] = []
@@ -75,10 +87,21 @@ class Assembly:
         problems = Problems()
         kept = self.registry.draft()
         services = self._services_of.services(configuration.services, kept)
-        routes = self._routes_of.routes(configuration.services, services, kept, problems)
+        told = certificate_fields(configuration)
+        routes = self._routes_of.routes(configuration.services, services, kept, problems, told)
         problems.raise_any()
         snapshot = Snapshot(configuration, resource_tree(routes, pages, self._adapt), services, routes)
         return Plan(snapshot, kept)
+
+    def discovery(
+        self, service: model.Service, changed: Callable[[], object], watch: Callable[[str], Watched]
+    ) -> IDiscovery:
+        """What finds the targets of a service that has a `discovery`, and calls `changed` when they are others."""
+        options = service.discovery
+        assert options is not None
+        spec = DiscoverySpec(service.name, options, changed, watch, self.around)
+        discovery: IDiscovery = self._components.getAdapter(spec, IDiscovery, options.kind)
+        return discovery
 
     def use(self, plan: Plan) -> None:
         """Keep what a plan needs. What it does not need is closed as it falls idle, and forgotten when it is over."""
@@ -113,7 +136,10 @@ class Assembly:
             checker.stop()
 
     def close(self) -> None:
-        """Close every connection to services as soon as it is idle."""
+        """Close every connection to services as soon as it is idle; nobody waits for what is sent a second time."""
+        for copy in list(self._copies):
+            copy.abandon()
+            copy.exchange.downstream.abort()
         for transport in [*self.registry.all("transport"), *self.registry.left("transport")]:
             transport.close()
 
@@ -127,6 +153,7 @@ class Assembly:
             *(one.sweep for one in self._services.values()),
             *(one.sweep for one in self._leaving),
             *(transport.sweep for transport in self.registry.left("transport")),
+            *(relays.sweep for relays in self.registry.all("relays")),
             *(limiter.sweep for limiter in self.registry.all("limiter")),
             self._forget,
         ]
@@ -151,11 +178,14 @@ _GOES_ON: dict[str, Callable[[Any], int]] = {
     "transport": lambda one: one.statistics()["open"] + one.statistics()["waiting"],
     "bulkhead": lambda one: len(one.active),
     "target": lambda one: one.in_flight,
+    "relays": lambda one: len(one.open),
 }
 """How much still goes on in a thing of some kind; in others nothing does."""
 
 
-def identity(configuration: model.Configuration, around: Surroundings) -> Identity:
-    """Who clients are, by the trusted proxies of a configuration."""
+def identity(configuration: model.Configuration, around: Surroundings) -> Identity | Certified:
+    """Who clients are, by the trusted proxies and the listeners of a configuration."""
     networks = [ip_network(network, strict=False) for network in configuration.trusted_proxies]
-    return Identity(networks, around.random.getrandbits)
+    found = Identity(networks, around.random.getrandbits)
+    fields = dashed_names(certificate_fields(configuration))
+    return Certified(found, fields) if fields else found

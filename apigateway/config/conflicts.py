@@ -1,14 +1,21 @@
-"""What must not be between services: routes that match the same, or the gateway's own pages, and fallbacks that lead
-nowhere or in a circle.
+"""What must not be between services: routes that match the same, or the gateway's own pages; services that lead
+nowhere, or that nobody leads to, and fallbacks in a circle; and listeners that nobody may connect to.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 
-from apigateway.config.model import Route
+from apigateway.config.endpoints import kind_of
+from apigateway.config.model import Listener, Route
 from apigateway.config.problems import Problems, Where, nearest
+from apigateway.config.references import HOW
 from apigateway.config.services import Placed
+
+_ANY_PORT = re.compile(r"tcp6?:(port=)?0+(:|$)")
+"""Endpoints for which the system looks for a port that is free, each time another."""
 
 OWN_PAGES = ("/health", "/gateway")
 """Where the gateway's own pages are."""
@@ -17,7 +24,18 @@ OWN_PAGES = ("/health", "/gateway")
 def check_conflicts(services: list[Placed], names: list[str], problems: Problems) -> None:
     """Note every conflict. `names` are those of all services, also of such as could not be built."""
     _check_routes(services, problems)
-    _check_fallbacks({placed.service.name: placed for placed in services}, names, problems)
+    _check_references(services, names, problems)
+
+
+def check_listeners(listeners: Iterable[Listener], trusted_proxies: Collection[str], problems: Problems) -> None:
+    """Note listeners that nobody could connect to. Who may open a unix socket is for the file system to say."""
+    first: dict[str, Listener] = {}
+    for one in listeners:
+        earlier = first.setdefault(one.endpoint, one)
+        if earlier is not one and not _ANY_PORT.match(one.endpoint):
+            problems.add(one.where, f"{one.endpoint} is opened by {_mention(earlier.where)} already")
+        if one.proxy_protocol and not (one.proxies or trusted_proxies or kind_of(one.endpoint) == "unix"):
+            problems.add(one.where, "says `proxy_protocol`: name who may connect, in `proxies` or in `trusted_proxies`")
 
 
 def _check_routes(services: list[Placed], problems: Problems) -> None:
@@ -51,13 +69,38 @@ def _mention(where: Where) -> str:
     return f"{where.path} in line {where.line}" if where.line else where.path
 
 
-def _check_fallbacks(services: dict[str, Placed], names: list[str], problems: Problems) -> None:
-    known, places = set(names), {name: number for number, name in enumerate(services)}
+def _check_references(services: list[Placed], names: list[str], problems: Problems) -> None:
+    _check_names(services, names, problems)
+    _check_unrouted(services, problems)
+    _check_circles({placed.service.name: placed for placed in services}, problems)
+
+
+def _check_names(services: list[Placed], names: list[str], problems: Problems) -> None:
+    known = set(names)
+    for placed in services:
+        for one in placed.leads_to:
+            if one.service not in known:
+                problems.add(one.where, f"there is no service of this name; {nearest(one.service, names)}")
+            elif one.how == "mirror" and one.service == placed.service.name:
+                problems.add(one.where, "a service can't be its own mirror: it would get each request twice")
+
+
+def _check_unrouted(services: list[Placed], problems: Problems) -> None:
+    """A service without a route gets its requests by others."""
+    led_to = {one.service for placed in services for one in placed.leads_to if one.service != placed.service.name}
+    for placed in services:
+        if placed.unrouted and placed.service.name not in led_to:
+            ways = ", ".join(f"`{how}`" for how in HOW)
+            problems.add(placed.unrouted[0], f"needs `prefix` or `routes`, as no other service leads to it ({ways})")
+        for where in placed.unrouted[1:] if placed.service.name in led_to else ():
+            problems.add(where, "means nothing in a service without `prefix` or `routes`")
+
+
+def _check_circles(services: dict[str, Placed], problems: Problems) -> None:
+    """Only fallbacks follow one another: neither who is split off nor what is mirrored is led on."""
+    places = {name: number for number, name in enumerate(services)}
     settled: set[str] = set()
-    for name, placed in services.items():
-        follows = _follows(placed)
-        if follows is not None and follows not in known:
-            problems.add(placed.fallback, f"there is no service of this name; {nearest(follows, names)}")
+    for name in services:
         circle = _circle(name, services, settled)
         if circle:
             first = circle.index(min(circle, key=places.__getitem__))

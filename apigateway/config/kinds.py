@@ -8,24 +8,32 @@ from typing import Any
 
 from apigateway.config.given import Given, Kind
 from apigateway.config.problems import INVALID, Problems
-from apigateway.config.scalars import Scalar, is_off, mismatch, name_schema, or_variable
+from apigateway.config.scalars import Scalar, is_off, is_on, mismatch, name_schema, or_variable
 from apigateway.config.source import Node
 from apigateway.config.tables import Key, Table
 
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of values of one kind. `finish` may bring what was built into its final form."""
+    """A list of values of one kind. `finish` may bring what was built into its final form.
+
+    `check` tells (number, message) of an item that does not go together with others; items are then tables.
+    """
 
     item: Kind
     least: int = 0
     finish: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple
+    check: Callable[[tuple[Any, ...]], tuple[int, str] | None] | None = None
 
     @property
     def noun(self) -> str:
         return f"a list, each item {self.item.noun}"
 
     def read(self, node: Node, problems: Problems) -> Any:
+        if isinstance(node.value, str):
+            return problems.add(
+                node.where, f"expected {self.noun}, not text; a list of one is written in brackets: [ … ]"
+            )
         if not isinstance(node.value, list):
             return mismatch(node, self.noun, problems)
         if len(node.value) < self.least:
@@ -36,6 +44,9 @@ class ListOf:
         if value is INVALID:
             return INVALID
         built = tuple(self.item.build(item, problems) for item in value)
+        fault = self.check(built) if self.check is not None and INVALID not in built else None
+        if fault:
+            return problems.add(value[fault[0]].where, fault[1])
         return self.finish(tuple(item for item in built if item is not INVALID))
 
     def show(self, value: Any) -> Any:
@@ -134,7 +145,10 @@ class Shorthand:
         return self.table.build(value, problems)
 
     def show(self, value: Any) -> Any:
-        return self.table.show(value)
+        shown = self.table.show(value)
+        others = {name: text for name, text in shown.items() if name != self.key}
+        is_short = all(text == self.table.keys[name].default for name, text in others.items())
+        return shown[self.key] if is_short else shown
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [self.table.keys[self.key].kind.schema(definitions), self.table.schema(definitions)]}
@@ -182,7 +196,9 @@ class OrFalse:
     def read(self, node: Node, problems: Problems) -> Any:
         if isinstance(node.value, str) and is_off(node.value):
             return False
-        if isinstance(node.value, str) and not isinstance(self.kind, Scalar):
+        if isinstance(node.value, str) and not isinstance(self.kind, Scalar | Shorthand):
+            if is_on(node.value) and isinstance(self.kind, Table):
+                return problems.add(node.where, f"expected {self.noun}; `true` is written {{}}, or with keys")
             return mismatch(node, self.noun, problems)
         return self.kind.read(node, problems)
 

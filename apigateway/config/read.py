@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO, TextIOWrapper
 
-from apigateway.config.conflicts import check_conflicts
+from apigateway.config.conflicts import check_conflicts, check_listeners
 from apigateway.config.content import content_of
 from apigateway.config.environment import environment_tree
 from apigateway.config.given import Given
@@ -69,6 +69,7 @@ def _configuration(root: Node, problems: Problems) -> Configuration:
     check_conflicts(placed, list(services.places), problems)
     own = given.only({key: None for key in TOP.keys if key not in ("services", "defaults")})
     built = build_keys(TOP.keys, own, problems)
+    check_listeners(built.get("listen", ()), built.get("trusted_proxies", ()), problems)
     problems.raise_any()
     return Configuration(services=tuple(place.service for place in placed), **built)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from apigateway.config.keys.process import TOP_KEYS
 from apigateway.config.keys.route import POLICY_KEYS, ROUTE_KEYS
 from apigateway.config.keys.service import PLACE_KEYS, SHARED_KEYS
+from apigateway.config.keys.traffic import TRAFFIC_KEYS
 from apigateway.config.kinds import all_tables
 from apigateway.config.tables import Key
 
@@ -26,6 +27,7 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Key]], ...] = (
     ("`services.NAME` and `defaults`: how a service is spoken to", SHARED_KEYS),
     ("`routes[]`, `services.NAME` and `defaults`: policies", POLICY_KEYS),
     ("`routes[]`: what a route matches", ROUTE_KEYS),
+    ("`routes[]` and `services.NAME`: traffic to other services", TRAFFIC_KEYS),
     *((f"`{table.name}`", table.keys) for table in all_tables(TOP_KEYS).values() if table.name not in _LAYERED),
 )
 

@@ -14,10 +14,13 @@ from apigateway.config.problems import INVALID, Problems
 from apigateway.config.source import Node, shortened
 from apigateway.config.units import (
     DURATION_PATTERN,
+    SHARE_PATTERN,
     SIZE_PATTERN,
     duration_text,
     octets,
+    part,
     seconds,
+    share_text,
     size_text,
 )
 from apigateway.config.variables import VARIABLE_PATTERN
@@ -178,6 +181,13 @@ def size(low: int = 1) -> Scalar:
     return matching(noun, SIZE_PATTERN, _within(low, None, octets), json=json, show=size_text)
 
 
+def share() -> Scalar:
+    """A part of a whole, as a number from 0 to 1."""
+    json = or_variable({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^(?:{SHARE_PATTERN})$"})
+    parse, show = _within(0.0, 1.0, part), lambda value: None if value is None else share_text(value)
+    return matching("a share from 0% to 100%, or a number from 0 to 1", SHARE_PATTERN, parse, json=json, show=show)
+
+
 def _quantity(pattern: str, low: float) -> dict[str, Any]:
     return {"type": ["number", "string"], "minimum": low, "pattern": f"^(?:{pattern})$|{VARIABLE_PATTERN}"}
 
@@ -194,6 +204,11 @@ def _boolean(text: str) -> bool:
 BOOLEAN = Scalar("`true` or `false`", _boolean, or_variable({"type": "boolean"}))
 
 ANY_TEXT = Scalar("text", str, {"type": ["string", "number", "boolean"]})
+
+
+def is_on(text: str) -> bool:
+    """Whether a text is the word that switches something on."""
+    return _BOOLEANS.get(text.lower()) is True
 
 
 def is_off(text: str) -> bool:

@@ -59,12 +59,12 @@ def child_path(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def parse_tree(text: str, filename: str, environ: Mapping[str, str], problems: Problems) -> Node:
-    """Read one YAML document.
+def parse_tree(text: str, filename: str, environ: Mapping[str, str], problems: Problems, most: int = MAX_NODES) -> Node:
+    """Read one YAML document of so many values at most.
 
     Raises `ConfigurationError` where the text is no YAML; what is wrong with single values goes to `problems`.
     """
-    tree = _Tree(filename, environ, problems)
+    tree = _Tree(filename, environ, problems, most)
     try:
         return tree.document(yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError as error:
@@ -82,12 +82,13 @@ def _broken(where: Where, message: str) -> ConfigurationError:
 class _Tree:
     """Builds the nodes of one document from its events."""
 
-    def __init__(self, filename: str, environ: Mapping[str, str], problems: Problems) -> None:
+    def __init__(self, filename: str, environ: Mapping[str, str], problems: Problems, most: int) -> None:
         self._filename = filename
         self._environ = environ
         self._problems = problems
         self._anchors: dict[str, Node] = {}
         self._nodes = 0
+        self._most = most
         self._events: Iterator[Any] = iter(())
 
     def document(self, events: Iterator[Any]) -> Node:
@@ -107,8 +108,8 @@ class _Tree:
 
     def _count(self, where: Where, depth: int) -> None:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise _broken(where, f"more than {MAX_NODES} values")
+        if self._nodes > self._most:
+            raise _broken(where, f"more than {self._most} values")
         if depth > MAX_DEPTH:
             raise _broken(where, f"nested deeper than {MAX_DEPTH} levels")
 

@@ -51,7 +51,10 @@ def _nothing(given: Given) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A mapping of known keys. `make` builds the model; `check` tells (key, message) of what does not go together."""
+    """A mapping of known keys. `make` builds the model, and is told `where` if that is to be `placed`.
+
+    `check` tells (key, message) of what does not go together.
+    """
 
     name: str
     keys: Mapping[str, Key]
@@ -59,6 +62,7 @@ class Table:
     check: Check = _nothing
     whole: bool = False
     json: Mapping[str, Any] | None = None
+    placed: bool = False
 
     @property
     def noun(self) -> str:
@@ -89,7 +93,7 @@ class Table:
         built = build_keys(self.keys, value, problems)
         if any(key.required and name not in built for name, key in self.keys.items()):
             return INVALID
-        return self.make(**built)
+        return self.make(**built, where=value.where) if self.placed else self.make(**built)
 
     def show(self, value: Any) -> Any:
         shown = {name: key.kind.show(getattr(value, name)) for name, key in self.keys.items()}

@@ -1,10 +1,11 @@
-"""Durations and sizes as people write them. Knows no keys."""
+"""Durations, sizes and shares as people write them. Knows no keys."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 DURATION_PATTERN = r"[0-9]{1,12}(\.[0-9]{1,6})?(ms|s|m|h)?"
+SHARE_PATTERN = r"[0-9]{1,3}(\.[0-9]{1,6})?%?"
 SIZE_PATTERN = r"[0-9]{1,15}(\.[0-9]{1,6})?(B|kB|KB|MB|GB|KiB|MiB|GiB)?"
 
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1, "": 1000}
@@ -42,3 +43,13 @@ def size_text(value: int) -> str | int:
     """A size in the largest binary unit that holds it exactly; without one, plain bytes."""
     unit = next((unit for unit in ("GiB", "MiB", "KiB") if value and value % _BYTES[unit] == 0), "")
     return f"{value // _BYTES[unit]}{unit}" if unit else value
+
+
+def part(text: str) -> float:
+    """The part of one that a text says which matches `SHARE_PATTERN`; a bare number is such a part already."""
+    return float(Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text))
+
+
+def share_text(value: float) -> str:
+    """A part of one in percent."""
+    return f"{value * 100:.6f}".rstrip("0").rstrip(".") + "%"

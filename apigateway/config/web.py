@@ -9,12 +9,12 @@ from apigateway.config.model import PATH_AMBIGUITIES
 from apigateway.config.scalars import RefusedError, Scalar, choice, matching, or_variable
 from apigateway.config.source import shortened
 from apigateway.config.variables import VARIABLE_PATTERN
+from apigateway.http.hosts import DEFAULT_PORTS
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,62}\.?"
 _HOST = rf"{_NAME}|\[[0-9A-Fa-f:.]{{2,45}}\]"
 _AUTHORITY = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?P<slash>/?)")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _checked_host(host: str) -> str:
@@ -34,7 +34,7 @@ def _authority(text: str) -> tuple[str, str, str] | None:
     port = int(match["port"]) if match["port"] else None
     if port is not None and not 1 <= port <= 65535:
         raise RefusedError(f"{port} is not a port, from 1 to 65535", "a port is a number from 1 to 65535")
-    suffix = "" if port in (None, _DEFAULT_PORTS.get(match["scheme"])) else f":{port}"
+    suffix = "" if port in (None, DEFAULT_PORTS.get(match["scheme"])) else f":{port}"
     return match["scheme"], _checked_host(match["host"]) + suffix, match["slash"]
 
 
@@ -51,7 +51,7 @@ _TARGET_FAULTS = (
 
 def _target_url(text: str) -> str:
     found = _authority(text)
-    if found is None or found[0] not in _DEFAULT_PORTS:
+    if found is None or found[0] not in DEFAULT_PORTS:
         raise RefusedError(next(fault for form, fault in _TARGET_FAULTS if re.fullmatch(form, text, re.S)))
     return f"{found[0]}://{found[1]}"
 
@@ -117,7 +117,6 @@ HOST = matching(
     rf"\[[0-9A-Fa-f:.]{{2,45}}\]|(?:\*\.)?{_NAME}",
     lambda text: _checked_host(text).rstrip("."),
 )
-ENDPOINT = matching("a Twisted endpoint such as tcp:8000 or unix:/run/gateway.sock", r"[a-zA-Z0-9_]+:[^\x00-\x1f\x7f]+")
 FILE = matching("a path of a file, or `-`", r"[^\x00-\x1f\x7f]+")
 METHOD = matching("a method such as GET (leave the key out to admit all)", _TOKEN.replace("*", "", 1), str.upper)
 CORS_METHOD = matching("a method such as GET, or `*`", _TOKEN, str.upper)
@@ -127,6 +126,14 @@ MEDIA_TYPE = matching(
     "a media type such as application/json or text/*, without parameters", f"{_TOKEN}/{_TOKEN}", str.lower
 )
 LIMIT_KEY = matching("`client`, or `header:` and the name of a header field", f"client|header:{_TOKEN}")
+BALANCE_KEY = matching(
+    "`client`, `path`, `header:` and the name of a header field, or `cookie:` and that of a cookie",
+    f"client|path|(?:header|cookie):{_TOKEN}",
+)
+DEALT_BY = matching(
+    "`random`, `client`, or `header:` or `cookie:` and a name", f"random|client|(?:header|cookie):{_TOKEN}"
+)
+COOKIE_NAME = matching("the name of a cookie", _TOKEN)
 SERVICE_NAME = matching(
     "the name of a service: letters, digits, `-`, `_` and `.`, at most 64", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 )
@@ -154,13 +161,21 @@ def _own_field(name: str) -> str:
 CHANGED_FIELD = matching("the name of a header field", _TOKEN, _own_field)
 
 
-def _token(text: str) -> str:
-    if not re.fullmatch("[!-~]+", text):
-        raise RefusedError("a token is at least one visible ASCII character and no space; leave the key out for none")
-    return text
+def _visible(noun: str, hint: str = "", least: int = 1) -> Scalar:
+    """A secret of some kind: no message repeats it."""
+    count = "at least one visible ASCII character" if least == 1 else f"at least {least} visible ASCII characters"
+
+    def parse(text: str) -> str:
+        if not re.fullmatch("[!-~]+", text) or len(text) < least:
+            raise RefusedError(f"{noun} is {count} and no space{hint}")
+        return text
+
+    return Scalar(noun, parse)
 
 
-TOKEN = Scalar("a token", _token)
+SECRET = _visible("a secret", "; `openssl rand -hex 32` makes one", 16)
+"""Signs something, so it must not be guessed."""
+TOKEN = _visible("a token", "; leave the key out for none")
 
 
 def _status_range(text: str) -> tuple[int, int]:

@@ -65,7 +65,7 @@ class Auth:
 
     def verify(self, request: Request) -> bytes:
         """`POST /auth/verify` with the token as `Authorization: Bearer`."""
-        scheme, _, token = (request.getHeader("Authorization") or "").partition(" ")
+        scheme, _, token = (request.getHeader(b"Authorization") or b"").decode("latin-1").partition(" ")
         user = self._tokens.user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             request.setHeader(b"WWW-Authenticate", b"Bearer")
@@ -73,8 +73,8 @@ class Auth:
         return answer(request, 200, {"user": user})
 
 
-def auth_site(secret: bytes, now: Callable[[], float]) -> DemoSite:
-    """The auth service. `secret` signs the tokens; `now` is seconds of any clock."""
+def auth_site(secret: bytes, now: Callable[[], float], name: str = "auth") -> DemoSite:
+    """The auth service. `secret` signs the tokens; `now` is seconds of any clock; `name` is this target's."""
     auth = Auth(Tokens(secret, now))
     pages = Folder(login=Page(POST=auth.log_in), verify=Page(POST=auth.verify))
-    return DemoSite(Folder(auth=pages, health=Page(GET=health)))
+    return DemoSite(Folder(auth=pages, health=Page(GET=health)), name)

@@ -6,6 +6,7 @@ Plugs into the one hook that twisted.web has for bodies, `Site.getContentFile`; 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from twisted.web import resource, server
 
@@ -53,12 +54,21 @@ class HashedBody:
 
 
 class DemoSite(server.Site):
-    """A Site whose request bodies are `HashedBody`s, and which leaves the access log to the gateway."""
+    """A Site whose request bodies are `HashedBody`s, which leaves the access log to the gateway, and gives its name.
+
+    `name` stands in each answer as `X-Served-By`, so that it shows which target of a service has answered.
+    """
 
     noisy = False
 
-    def __init__(self, root: resource.Resource) -> None:
+    def __init__(self, root: resource.Resource, name: str) -> None:
         server.Site.__init__(self, root, parsePOSTFormSubmission=False)
+        self._name = name.encode()
+
+    def getResourceFor(self, request: server.Request) -> Any:
+        """Called by twisted.web for each request."""
+        request.setHeader(b"X-Served-By", self._name)
+        return server.Site.getResourceFor(self, request)
 
     def getContentFile(self, length: int | None) -> HashedBody:
         """Called by twisted.web at the end of each request head."""

@@ -80,7 +80,7 @@ def upload(request: Request) -> bytes:
     return answer(request, 200, {"bytes": body.length, "sha256": body.sha256()})
 
 
-def echo(request: Request) -> bytes:
+def shown(request: Request) -> bytes:
     """`GET /api/headers`: the request as it arrived here."""
     fields = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in _fields(request)]
     return answer(

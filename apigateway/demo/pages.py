@@ -87,20 +87,22 @@ NOT_FOUND = Always(404, {"error": "not found"})
 
 
 class Folder(resource.Resource):
-    """A resource that only has children."""
+    """A resource that only has children, and perhaps a page of its own."""
 
-    def __init__(self, **children: resource.Resource) -> None:
+    def __init__(self, index: resource.Resource | None = None, **children: resource.Resource) -> None:
         resource.Resource.__init__(self)
+        self._index = index or NOT_FOUND
         for name, child in children.items():
             self.putChild(name.encode(), child)
 
     def getChild(self, path: bytes, request: Request) -> resource.Resource:
         """Called by twisted.web for a child that was not put here."""
-        return NOT_FOUND
+        return NOT_FOUND if path else self._index
 
-    def render(self, request: Request) -> bytes:
+    def render(self, request: Request) -> bytes | int:
         """Called by twisted.web for the folder itself."""
-        return NOT_FOUND.render(request)
+        answered: bytes | int = self._index.render(request)
+        return answered
 
 
 def health(request: Request) -> bytes:

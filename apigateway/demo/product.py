@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web import resource
@@ -10,8 +11,12 @@ from twisted.web.server import Request
 
 from apigateway.demo.bodies import DemoSite
 from apigateway.demo.catalogue import Catalogue, CatalogueFull, checked
-from apigateway.demo.odd import Slow, download, echo, fail, upload
+from apigateway.demo.echo import echo_page
+from apigateway.demo.events import Events
+from apigateway.demo.odd import Slow, download, fail, shown, upload
 from apigateway.demo.pages import NOT_FOUND, Folder, Page, answer, health, read_object
+
+PAGE = Path(__file__).with_name("page.html").read_bytes()
 
 WANTED = {"error": 'send {"name": …, "price": …}'}
 
@@ -66,14 +71,23 @@ class Products(resource.Resource):
         return b""
 
 
-def product_site(clock: IReactorTime) -> DemoSite:
-    """The product service; `clock` times the slow page."""
+def product_site(clock: IReactorTime, name: str = "product", catalogue: Catalogue | None = None) -> DemoSite:
+    """The product service; `clock` times its pages, `name` is this target's, and `catalogue` may be others' as well."""
     pages = Folder(
-        products=Products(Catalogue()),
+        Page(GET=partial(_index, name)),
+        products=Products(catalogue or Catalogue()),
         slow=Page(GET=Slow(clock).render),
         fail=Page(GET=fail, POST=fail),
         download=Page(GET=download),
         upload=Page(POST=upload, PUT=upload),
-        headers=Page(GET=echo),
+        headers=Page(GET=shown),
+        events=Page(GET=Events(clock, name).render),
+        echo=echo_page(),
     )
-    return DemoSite(Folder(api=pages, health=Page(GET=health)))
+    return DemoSite(Folder(api=pages, health=Page(GET=health)), name)
+
+
+def _index(name: str, request: Request) -> bytes:
+    """`GET /api/`: a page that tries the others."""
+    request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
+    return PAGE.replace(b"SERVED_BY", name.encode())

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
 from apigateway.sockets.seldom import Seldom
@@ -21,6 +22,9 @@ MOST_LOOKS = 256
 LOOK_S = 10e-6
 """All connections of a client are looked at once in so many seconds for each: a small share of the time."""
 
+UNIX = "unix"
+"""What stands for the address of a client that has none."""
+
 TRUSTED = ""
 """The client that all trusted proxies together are: it has no bound of its own, and makes room last."""
 
@@ -29,6 +33,11 @@ REASONS = (IN_ALL, PER_CLIENT, DESCRIPTORS)
 """Why room had to be made."""
 
 _log = Logger(namespace="apigateway.downstream")
+
+
+def host_of(address: IAddress | None) -> str:
+    """The address of a client, as it counts here."""
+    return getattr(address, "host", None) or UNIX
 
 
 class Connection(Protocol):
@@ -130,7 +139,10 @@ class Connections:
 
     def admits(self, address: str) -> bool:
         """Whether a connection from there may be made; where there is no room, one at rest is closed for it."""
-        key = self._client_of(address)
+        return self.has_room_for(self._client_of(address))
+
+    def has_room_for(self, key: str) -> bool:
+        """The same for a client."""
         if key != TRUSTED:
             client = self._clients.get(key)
             if client is not None and len(client.connections) >= self.most_per_client:
@@ -149,7 +161,10 @@ class Connections:
 
     def opened(self, connection: Connection, address: str) -> None:
         """A connection is there."""
-        key = self._client_of(address)
+        self.joined(connection, self._client_of(address))
+
+    def joined(self, connection: Connection, key: str) -> None:
+        """A connection of a client is there."""
         client = self._clients.get(key)
         if client is None:
             client = self._clients[key] = Client(key)
@@ -158,6 +173,13 @@ class Connections:
         connection.client = client
         self._count += 1
         self._moved(client, before)
+
+    def replace(self, connection: Connection, by: Connection) -> None:
+        """A connection is another one's from now on, and counts as before."""
+        client, connection.client = connection.client, None
+        if client is not None and client.connections.pop(connection, self) is None:
+            client.connections[by] = None
+            by.client = client
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""

@@ -75,6 +75,10 @@ class AnswerWriter:
         self._head_sent = True
         self._out.append(b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, framing))
 
+    def add_switch(self, reason: bytes, lines: bytes) -> None:
+        """The head after which the connection speaks another protocol; `lines` are all of its fields."""
+        self._out.append(b"HTTP/1.1 101 %b\r\n%b\r\n" % (reason, lines))
+
     def ordinary(self, status: int, reason: bytes, lines: bytes, body: bytes) -> bytes:
         """A whole answer that needs nothing but its head and its body; nothing, where it needs more than that."""
         if not self.keep_alive or self._out or self._bodiless or not self._minor or status in _NOT_ORDINARY:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from apigateway.downstream.connections import Client
+from apigateway.downstream.connections import Client, host_of
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.downstream.intake import Intake
 from apigateway.downstream.outflow import Outflow
+from apigateway.downstream.relay import RelayAccount
+from apigateway.downstream.relaying import begin_relay
 from apigateway.downstream.rounds import AT_ONCE
 from apigateway.downstream.sending_pace import NEVER
 from apigateway.errors import CLIENT_GONE, CLIENT_TOO_SLOW, REQUEST_TIMEOUT, GatewayError
 from apigateway.exchange import Exchange
-from apigateway.interfaces import Fields, IDownstream, IFlowTransport
+from apigateway.interfaces import Fields, IAttempt, IDownstream, IFlowTransport
 
 if TYPE_CHECKING:
     from apigateway.downstream.site import CameBy, GatewaySite
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 class Http1Channel(Protocol):
     """A client's connection. `deadline` is when its present state has lasted too long; the site sweeps.
 
+    `address` is where the client is, `secure` whether it speaks TLS: who knows better than the transport sets them.
     `client` is whose it is, for the site's `Connections`, and `rests_since` when it last began to wait for a request.
     """
 
@@ -48,6 +51,7 @@ class Http1Channel(Protocol):
         self.rests_since = 0.0
         self.client: Client | None = None
         self.peer = ""
+        self.address: IAddress | None = None
         self.secure = False
 
     def __repr__(self) -> str:
@@ -66,8 +70,9 @@ class Http1Channel(Protocol):
         self._intake.transport = transport = self.transport
         transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
-        self.secure = ISSLTransport.providedBy(transport)
-        self.peer = getattr(transport.getPeer(), "host", None) or "unix"
+        self.secure = self.secure or ISSLTransport.providedBy(transport)
+        self.address = self.address or transport.getPeer()
+        self.peer = host_of(self.address)
         self.rests_since = self._site.now()
         self.deadline = self.rests_since + self._site.limits.head_s
         self._site.channel_opened(self)
@@ -123,6 +128,8 @@ class Http1Channel(Protocol):
                 self._begin()
             elif reader.error is not None:
                 self._refuse(reader.error)
+            elif reader.waits:
+                reader.go_on()
             else:
                 self._await_head()
                 break
@@ -160,7 +167,7 @@ class Http1Channel(Protocol):
         self._head_begun = False
         self.deadline = NEVER
         self._answer.begin(head, message.complete, self.listener.leaving)
-        site.begin(exchange)
+        self.listener.begin(exchange)
         if self._exchange is exchange and not (message.complete and intake.is_reading and self._reader.is_quiet):
             self._deliver()
 
@@ -178,7 +185,7 @@ class Http1Channel(Protocol):
             return
         error = self._intake.deliver(exchange)
         if error is not None:
-            self._body_broken(exchange, error)
+            exchange.break_off(error)
         elif self._exchange is exchange:
             self._await_body()
 
@@ -187,10 +194,6 @@ class Http1Channel(Protocol):
         if not self._outflow.is_stalled:
             self.deadline = NEVER if self._intake.body is None else self._intake.awaited_until(self._site.now())
 
-    def _body_broken(self, exchange: Exchange, error: GatewayError) -> None:
-        exchange.let_go()
-        exchange.fail(error)
-
     # Time: the site sweeps.
 
     def expired(self) -> None:
@@ -198,28 +201,16 @@ class Http1Channel(Protocol):
         self.deadline = NEVER
         exchange = self._exchange
         if self._outflow.is_last or self._outflow.is_stalled:
-            self._judge_reader()
+            self.deadline = self._outflow.judge(self.transport, exchange, self._site.limits)
         elif exchange is not None:
-            self._judge_sender(exchange)
+            now = self._site.now()
+            self.deadline = self._intake.next_window(now)
+            if self.deadline <= now:
+                exchange.break_off(GatewayError(REQUEST_TIMEOUT, "The body stopped, or came too slowly."))
         elif self._reader.between_requests:
             self._close()
         else:
             self._refuse(GatewayError(REQUEST_TIMEOUT, "The head of the request did not arrive in time."))
-
-    def _judge_sender(self, exchange: Exchange) -> None:
-        now = self._site.now()
-        self.deadline = self._intake.next_window(now)
-        if self.deadline <= now:
-            self._body_broken(exchange, GatewayError(REQUEST_TIMEOUT, "The body stopped arriving, or came too slowly."))
-
-    def _judge_reader(self) -> None:
-        limits = self._site.limits
-        if self._outflow.goes_on(self.transport, limits.least_moved):
-            self.deadline = self._site.now() + limits.body_s
-            return
-        if self._exchange is not None:
-            self._exchange.cause = CLIENT_TOO_SLOW
-        self.transport.abortConnection()
 
     def make_room(self) -> None:
         """Close: another connection needs the room, and no exchange is in progress on this one."""
@@ -241,7 +232,7 @@ class Http1Channel(Protocol):
         if exchange is not None and error is not None:
             exchange.cause = exchange.cause or error.cause
             if not self._outflow.is_stalled:
-                self._body_broken(exchange, error)
+                exchange.break_off(error)
                 return
         self.transport.abortConnection()
 
@@ -325,12 +316,23 @@ class Http1Channel(Protocol):
             self._answer.finished = False
             self._end(exchange)
             if not complete:
-                self.deadline = self._outflow.linger(self.transport, self.secure)
+                self.deadline = self._outflow.linger(self.transport)
                 self._intake.read(True)
             elif self._answer.keep_alive:
                 self._advance()
             else:
                 self._close()
+
+    def offer_switch(self) -> bool:
+        if self._reader.waits:
+            self._answer.close_after()
+        return self._reader.waits
+
+    def switch(self, reason: bytes, lines: bytes, attempt: IAttempt, account: RelayAccount) -> None:
+        exchange, self._exchange = self._exchange, None
+        self._answer.add_switch(reason, lines)
+        self._answer.write_to(self.transport)
+        begin_relay(self._site, self, self._intake, exchange, attempt, account)
 
     def progress(self) -> tuple[bool, int]:
         return self._intake.is_whole, self._outflow.untaken(self.transport)

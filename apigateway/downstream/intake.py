@@ -10,7 +10,8 @@ from typing import Any
 from apigateway.downstream.sending_pace import NEVER, SendingPace
 from apigateway.errors import AMBIGUOUS_PATH, GatewayError
 from apigateway.exchange import Exchange
-from apigateway.http.request_reader import HeadLimits, RequestMessage, RequestReader
+from apigateway.http.request_message import RequestMessage
+from apigateway.http.request_reader import HeadLimits, RequestReader
 from apigateway.interfaces import IUpstream
 
 CRUMBS_SIZE = 4 * 1024
@@ -79,7 +80,7 @@ class Intake:
         """The next request, which is there, becomes the present one."""
         reader = self.reader
         self.message = message = reader.ready.popleft()
-        if reader.put_off and not reader.ready:
+        if reader.put_off and not (reader.ready or reader.waits):
             reader.go_on()
         if message.chunks or not message.complete:
             self.body = self._body_of(message)

@@ -1,13 +1,19 @@
 """How a client takes what is written for it, and how its connection ends when all is said.
 
-Times are seconds of the monotonic clock. Knows no exchange, and sets no timer: what it returns are deadlines.
+Times are seconds of the monotonic clock. Sets no timer: what it returns are deadlines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import ISSLTransport
 
 from apigateway.downstream.http1_answer import AnswerWriter
+from apigateway.downstream.sending_pace import NEVER
+from apigateway.errors import CLIENT_TOO_SLOW
+from apigateway.exchange import Exchange
 from apigateway.interfaces import IFlowTransport
 from apigateway.sockets.unsent import unsent, waiting
 
@@ -16,6 +22,18 @@ LINGER_S = 2.0
 
 LOOK_S = 0.01
 """After that long it is looked how much a client has to take: with the next sweep, if it is not done by then."""
+
+
+class ReaderLimits(Protocol):
+    """How much must be read in how many seconds: see `SiteLimits`."""
+
+    @property
+    def body_s(self) -> float:
+        """The window."""
+
+    @property
+    def least_moved(self) -> int:
+        """The bytes."""
 
 
 class Outflow:
@@ -45,10 +63,11 @@ class Outflow:
         transport.loseConnection()
         return self._now() + LOOK_S
 
-    def linger(self, transport: IFlowTransport, secure: bool) -> float:
+    def linger(self, transport: IFlowTransport) -> float:
         """Close, but let a client that is still sending read the answer first (RFC 9112 §9.6); returns how long."""
         self._end(transport)
-        (transport.loseConnection if secure else transport.loseWriteConnection)()  # TLS has no halves
+        has_halves = getattr(transport, "has_halves", not ISSLTransport.providedBy(transport))  # Twisted's TLS has none
+        (transport.loseWriteConnection if has_halves else transport.loseConnection)()
         return self._now() + LINGER_S
 
     def _end(self, transport: IFlowTransport) -> None:
@@ -59,6 +78,15 @@ class Outflow:
     def untaken(self, transport: IFlowTransport) -> int:
         """How many bytes of what was written the client's machine does not have yet."""
         return unsent(transport)
+
+    def judge(self, transport: IFlowTransport, exchange: Exchange | None, limits: ReaderLimits) -> float:
+        """It was time to look whether the client reads; who is too slow is cut. Returns when to look again."""
+        if self.goes_on(transport, limits.least_moved):
+            return self._now() + limits.body_s
+        if exchange is not None:
+            exchange.cause = CLIENT_TOO_SLOW
+        transport.abortConnection()
+        return NEVER
 
     def goes_on(self, transport: IFlowTransport, least: int) -> bool:
         """It was time to look: whether the client may have more time.

@@ -14,13 +14,14 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
+from apigateway.downstream.connections import host_of
 from apigateway.errors import CLIENT_GONE
 from apigateway.exchange import Exchange
 from apigateway.http.fields import FRAMING
 from apigateway.http.framing import read_head
 from apigateway.http.heads import RequestHead
 from apigateway.http.lines import split_lines
-from apigateway.interfaces import Fields, IDownstream
+from apigateway.interfaces import Fields, IAttempt, IDownstream
 from apigateway.sockets.unsent import unsent
 
 PIECE = 64 * 1024
@@ -57,7 +58,7 @@ def _exchange(
     request: Any, head: RequestHead, observe: Callable[[Exchange], None], now: Callable[[], float]
 ) -> Exchange:
     downstream = RequestDownstream(request, now)
-    peer = getattr(request.getClientAddress(), "host", None) or "unix"
+    peer = host_of(request.getClientAddress())
     downstream.exchange = exchange = Exchange(head, downstream, peer, request.isSecure(), now(), observe)
     return exchange
 
@@ -171,6 +172,13 @@ class RequestDownstream:
         if abort is None and self._until_close:
             abort = channel.transport.abortConnection
         (abort or self._request.loseConnection)()
+
+    def offer_switch(self) -> bool:
+        """A stock request has no way to another protocol."""
+        return False
+
+    def switch(self, reason: bytes, lines: bytes, attempt: IAttempt, account: Any) -> None:
+        """See `offer_switch`: it is never asked for."""
 
     def progress(self) -> tuple[bool, int]:
         """See `IDownstream.progress`; twisted.web has read the whole request before it begins."""

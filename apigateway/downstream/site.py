@@ -16,16 +16,14 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
 from twisted.web.server import Site
 
-from apigateway.downstream.connections import Connections
+from apigateway.downstream.connections import TRUSTED, Connection, Connections, host_of
 from apigateway.downstream.http1_channel import Http1Channel
 from apigateway.downstream.rounds import Rounds
 from apigateway.downstream.stock import StockRequest
 from apigateway.errors import GatewayError, unforeseen_error
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits
-
-UNIX = "unix"
-"""What stands for the address of a client that has none."""
+from apigateway.sockets.tls_turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,36 @@ class CameBy(Shape):
     leaving: bool
     """It is going to be closed: answers tell clients to leave."""
 
+    def begin(self, exchange: Exchange) -> None:
+        """Let an exchange in."""
+
+
+class Channel(Connection, Shape):
+    """One connection of a client, which the site sweeps and ends. `deadline`: its state has then lasted too long."""
+
+    deadline: float
+    listener: CameBy
+
+    def expired(self) -> None:
+        """The present state has lasted too long."""
+
+    def stop(self) -> None:
+        """Take no further request."""
+
+    def leave(self) -> None:
+        """The next answer is the last."""
+
+    def cut(self, error: GatewayError | None = None) -> None:
+        """End now; with `error`, where that can still be said, as the answer."""
+
+
+class PeerChannel(Channel, Shape):
+    """One that knows its client's address from the beginning."""
+
+    @property
+    def peer(self) -> str:
+        """It."""
+
 
 class GatewaySite(Site):
     """Makes an `Http1Channel` for each connection.
@@ -94,8 +122,10 @@ class GatewaySite(Site):
         self.connections = Connections(limits.connections, limits.connections_per_client, client_of, now)
         self.limits = limits
         self.leaving = self.stopping = False
-        self.channels: set[Http1Channel] = set()
+        self.channels: set[Channel] = set()
+        self.wall: Callable[[], float] = reactor.seconds
         self.rounds = Rounds(reactor)
+        self.handshakes = Turns(reactor, now)
         self._log = Logger(namespace="apigateway.downstream")
 
     def bound(self, limits: SiteLimits) -> None:
@@ -114,7 +144,7 @@ class GatewaySite(Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]  # a Site says HTTPChannel
         """A channel for a new connection."""
-        return Http1Channel(self) if self.admits(getattr(addr, "host", UNIX)) else Refused()
+        return Http1Channel(self) if self.admits(host_of(addr)) else Refused()
 
     def getResourceFor(self, request: Any) -> IResource:
         """Look up a stock request in the tree that its exchange began with."""
@@ -123,12 +153,24 @@ class GatewaySite(Site):
         resource: IResource = getChildForRequest(request.root, request)
         return resource
 
-    def channel_opened(self, channel: Http1Channel) -> None:
+    def channel_opened(self, channel: PeerChannel) -> None:
         """A connection is there."""
         self.channels.add(channel)
-        self.connections.opened(channel, channel.peer)
+        if channel.client is None:  # else it was there before, as another one's
+            self.connections.opened(channel, channel.peer)
 
-    def channel_closed(self, channel: Http1Channel) -> None:
+    def proxied_opened(self, channel: Channel) -> None:
+        """A connection of a proxy is there, that is still to say for whom."""
+        self.channels.add(channel)
+        self.connections.joined(channel, TRUSTED)
+
+    def switched(self, channel: Channel, relay: Channel) -> None:
+        """A client's connection speaks something else; `relay` stands for it from now on."""
+        self.channels.discard(channel)
+        self.channels.add(relay)
+        self.connections.replace(channel, relay)
+
+    def channel_closed(self, channel: Channel) -> None:
         """A connection is gone."""
         self.channels.discard(channel)
         self.connections.closed(channel)

@@ -205,7 +205,7 @@ class StockRequest:
 
     def getPeer(self) -> Any:
         """Where the client connects from."""
-        return self._channel.transport.getPeer()
+        return self._channel.address
 
     def getHost(self) -> Any:
         """Where the client connected to."""

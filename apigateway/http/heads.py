@@ -74,6 +74,23 @@ class RequestHead:
             self._lines = join_lines(self._plain or ())
         return self._lines
 
+    def own(self, names: frozenset[bytes], fields: Fields) -> None:
+        """Let `fields` be the only ones of these names, which are in lower case and with dashes.
+
+        What came by them, also with underscores for dashes, nobody sees any more.
+        """
+
+        def without(some: Fields) -> Fields:
+            return [field for field in some if field[0].lower().replace(b"_", b"-") not in names]
+
+        all_that_came = self._fields
+        self._plain = [*without(self.plain), *fields]
+        self._lines = None
+        if all_that_came is not None:
+            self._fields = [*without(all_that_came), *fields]
+        if not names.isdisjoint(self.special):
+            self.special = {name: value for name, value in self.special.items() if name not in names}
+
     def get(self, name: bytes) -> bytes | None:
         """The first value of a field; `name` in lower case."""
         if self._fields is None and self._lines is not None:

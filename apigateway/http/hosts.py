@@ -1,6 +1,9 @@
-"""Names of hosts, as `Host` fields and configurations have them. Pure functions."""
+"""Names of hosts, as `Host` fields and configurations have them, and the ports that go unsaid. Pure functions."""
 
 from __future__ import annotations
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The ports of URLs that name none, by their scheme."""
 
 
 def host_name(host: bytes) -> bytes:

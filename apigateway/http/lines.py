@@ -27,6 +27,12 @@ def lines_named(names: Iterable[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"(?mi)^(?:" + b"|".join(map(re.escape, names)) + rb"):[^\n]*\n")
 
 
+def lines_spelled(names: Iterable[bytes]) -> re.Pattern[bytes]:
+    """As `lines_named`, also with underscores for dashes: services that see CGI variables can't tell them apart."""
+    spelled = (b"[-_]".join(map(re.escape, re.split(rb"[-_]", name))) for name in names)
+    return re.compile(rb"(?mi)^(?:" + b"|".join(spelled) + rb")[ \t]*:[^\n]*\n")
+
+
 def find_value(lines: bytes, name: bytes) -> bytes | None:
     """The first value of a field, without the whitespace around it; None where it is not there."""
     name, lowered = name.lower(), lines.lower()

@@ -17,17 +17,14 @@ from apigateway.http.framing import check_protocol, read_head
 from apigateway.http.heads import CHUNKED, RequestHead
 from apigateway.http.ordinary import match_request, match_start
 from apigateway.http.ordinary_head import ordinary_head
+from apigateway.http.request_message import RequestMessage
+from apigateway.http.upgrade import offered
 
 PIPELINED = 16
 """Requests that may wait behind the present one before the connection is read no further."""
 
 SLICE = 4 * 1024
 """httptools can't be stopped: so many bytes it gets at once of what may be many requests, or many chunks."""
-
-MOST_PIECES = 64
-"""Pieces of a body that wait are put together when there are more …"""
-CRUMB = 64
-"""… and where they have fewer bytes than that each, to read them is work."""
 
 SEGMENT = 64 * 1024
 """The most bytes that the parser gets at once; slack for what it keeps out of our sight."""
@@ -48,28 +45,6 @@ MOST_REMEMBERED = 2048
 _VERSION_SIZE = len(b" HTTP/1.1\r\n")
 
 
-class RequestMessage:
-    """A request as far as it has arrived: its head, and what of its body nobody has taken yet.
-
-    `is_crumbs`: the body comes in pieces so small that reading them is work.
-    """
-
-    __slots__ = ("head", "chunks", "trailers", "complete", "is_crumbs")
-
-    def __init__(self, head: RequestHead) -> None:
-        self.head = head
-        self.chunks: list[bytes] = []
-        self.trailers: Fields = []
-        self.complete = self.is_crumbs = False
-
-    def gather(self) -> None:
-        """Put many pieces together: one byte each, they would take far more room than their bytes."""
-        if len(self.chunks) > MOST_PIECES:
-            whole = b"".join(self.chunks)
-            self.is_crumbs = len(whole) < len(self.chunks) * CRUMB
-            self.chunks = [whole]
-
-
 def _same_framing(length: int) -> bytes:
     """A head for a fresh parser, which then reads a body that the last one took for another protocol."""
     framing = b"Transfer-Encoding: chunked" if length == CHUNKED else b"Content-Length: %d" % length
@@ -82,13 +57,14 @@ class RequestReader:
     `ready` holds the messages whose head is complete, oldest first, until the caller takes them. `error` is why the
     connection can't go on after those, `error_head` what could be read of the malformed request. `between_requests`
     says that nothing of a next request has arrived. `put_off` has not been looked at: `go_on` does, and is to be called
-    when the last of `ready` is taken.
+    when the last of `ready` is taken; where the reader `waits`, that last one offers to switch to another protocol, and
+    what is behind it may be that one's: then `go_on` is for when it was answered and nothing was switched.
     """
 
     __slots__ = (
         "ready", "error", "error_head", "between_requests", "_limits", "_parser", "_url", "_fields", "_message",
         "_left", "_fed", "_segment", "_last_rest", "_last_lines", "_last_special",
-        "_goes_on", "_start", "put_off", "_due",
+        "_goes_on", "_start", "put_off", "waits", "_due",
     )  # fmt: skip
 
     def __init__(self, limits: HeadLimits) -> None:
@@ -114,17 +90,20 @@ class RequestReader:
         # Bytes of a body of known length that the parser has not passed on yet.
         self._due = 0
         self.put_off = b""
+        self.waits = False
 
     @property
     def has_room(self) -> bool:
         """Whether more may be fed while the messages in `ready` wait: a few heads, and of their bodies nothing."""
         ready = self.ready
+        if self.waits and self.put_off:
+            return False
         return not ready or (len(ready) < PIPELINED and not ready[-1].chunks and not self.put_off)
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing waits in `ready`, and nothing is wrong."""
-        return not self.ready and self.error is None
+        """Nothing waits in `ready` or may not be looked at, and nothing is wrong."""
+        return not self.ready and self.error is None and not self.waits
 
     def forget(self) -> None:
         """Let go of all that nobody has taken: nothing more is read."""
@@ -135,11 +114,12 @@ class RequestReader:
     def go_on(self) -> None:
         """Look at what was put off, as far as there is room."""
         data, self.put_off = self.put_off, b""
+        self.waits = False
         self.feed(data)
 
     def feed(self, data: bytes) -> None:
         """Read on. Never raises: look at `ready` and `error`."""
-        if self.put_off:
+        if self.put_off or self.waits:
             self.put_off += data
             return
         if self.error is not None:
@@ -242,6 +222,10 @@ class RequestReader:
                 if self._message is not None:
                     self._parser.feed_data(_same_framing(self._message.head.length))
                 start -= size - upgrade.args[0]
+                if self.ready and self.between_requests and offered(self.ready[-1].head):
+                    self.waits = True
+                    self.put_off = data[start:]
+                    return
             except httptools.HttpParserCallbackError as error:
                 self._stop(error.__context__)
             except httptools.HttpParserError as error:

@@ -15,6 +15,7 @@ from apigateway.errors import BAD_RESPONSE, GatewayError
 from apigateway.http.fields import FRAMING, Fields, connection_options, response_fields
 from apigateway.http.lines import join_lines
 from apigateway.http.ordinary import match_response
+from apigateway.http.upgrade import Offer, taken
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 256
@@ -34,17 +35,22 @@ class ResponseReader:
     of the body. `is_whole` says that an ordinary answer came all at once, `complete` that the message is over,
     `until_close` that the end of the connection is its end, `excess` that more came than was asked for, or may still
     come: then nothing else must be read from this connection. `error` is a `GatewayError`.
+
+    `offer` is what the request offers to switch to; once the service has, `switched` names it, and `rest` is what came
+    of that protocol.
     """
 
     __slots__ = (
         "interim", "status", "reason", "lines", "length", "keep_alive", "chunks", "trailers", "complete", "is_whole",
         "until_close", "excess", "error", "_is_head", "_is_parsed", "_is_begun", "_parser", "_pending",
-        "_pending_reason", "_fed", "_segment", "_left", "_interims",
+        "_pending_reason", "_fed", "_segment", "_left", "_interims", "offer", "switched", "rest",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.error: GatewayError | None = None
         self.excess = False
+        self.offer: Offer | None = None
+        self.switched = self.rest = b""
         self.interim: list[tuple[int, Fields]] = []
         self.trailers: Fields = []
         self._parser: httptools.HttpResponseParser | None = None
@@ -137,6 +143,10 @@ class ResponseReader:
             # What is counted in segments must come in segments.
             segment, data = (data, b"") if len(data) <= _SEGMENT else (data[:_SEGMENT], data[_SEGMENT:])
             self._parse_segment(segment)
+            if self.switched:
+                self.rest += data
+                self._parser = None
+                return
 
     def _check_start(self, data: bytes) -> None:
         """llhttp reads answers of other protocols as if they were HTTP's, and does not tell."""
@@ -153,8 +163,8 @@ class ResponseReader:
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.error = GatewayError(BAD_RESPONSE, "The service switched protocols without being asked to.")
+        except httptools.HttpParserUpgrade as upgrade:
+            self.rest = data[upgrade.args[0] :]
         except httptools.HttpParserCallbackError as error:
             self._stop(error.__context__)
         except httptools.HttpParserError as error:
@@ -203,6 +213,9 @@ class ResponseReader:
             if status < 100:
                 raise GatewayError(BAD_RESPONSE, "The service answered with a status that is none.")
             if status == 101:
+                self.switched = taken(self.offer, fields)
+                self.reason = self._pending_reason
+                self.lines = join_lines(response_fields(fields))
                 return
             if any(name.lower() in FRAMING for name, _ in fields):
                 raise GatewayError(BAD_RESPONSE, "The service sent an interim answer that announces a body.")

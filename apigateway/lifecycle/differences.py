@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
-from apigateway.config.model import Configuration, Service
+from apigateway.config.model import Configuration, Listener, Policies, Route, Service
 
 
 def differences(old: Configuration, new: Configuration) -> tuple[str, ...]:
@@ -24,13 +25,24 @@ def _services(old: Mapping[str, Service], new: Mapping[str, Service]) -> Iterabl
 
 
 def _what(old: Service, new: Service) -> str:
-    """The parts of a service that differ."""
-    return ", ".join(one.name for one in fields(Service) if getattr(old, one.name) != getattr(new, one.name))
+    """The parts of a service that differ; routes only where that is not for what they have from the service."""
+    names = [one.name for one in fields(Service) if getattr(old, one.name) != getattr(new, one.name)]
+    if "routes" in names and _without(old.routes, names) == _without(new.routes, names):
+        names.remove("routes")
+    return ", ".join(names)
 
 
-def _listeners(old: tuple[str, ...], new: tuple[str, ...]) -> Iterable[str]:
-    yield from (f"listen: {text} opened" for text in new if text not in old)
-    yield from (f"listen: {text} closed" for text in old if text not in new)
+def _without(routes: tuple[Route, ...], names: Iterable[str]) -> list[Route]:
+    """Routes that say nothing under these names."""
+    nothing: dict[str, Any] = {one.name: None for one in fields(Policies) if one.name in names}
+    return [replace(route, policies=replace(route.policies, **nothing)) for route in routes]
+
+
+def _listeners(old: tuple[Listener, ...], new: tuple[Listener, ...]) -> Iterable[str]:
+    before, after = {one.endpoint for one in old}, {one.endpoint for one in new}
+    yield from (f"listen: {one.endpoint} opened" for one in new if one.endpoint not in before)
+    yield from (f"listen: {one.endpoint} changed" for one in new if one.endpoint in before and one not in old)
+    yield from (f"listen: {one.endpoint} closed" for one in old if one.endpoint not in after)
 
 
 def _keys(old: Configuration, new: Configuration) -> Iterable[str]:

@@ -6,6 +6,7 @@ Knows where the configuration comes from, and what to do with it only as `apply`
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -15,7 +16,9 @@ from twisted.logger import Logger
 
 from apigateway.config.model import Configuration
 from apigateway.config.read import ConfigurationError
+from apigateway.config.usable import named_files, usable
 from apigateway.lifecycle.differences import differences
+from apigateway.lifecycle.named_files import NamedFiles
 from apigateway.lifecycle.source import Source
 from apigateway.lifecycle.turns import Turns
 from apigateway.lifecycle.watch import FileWatch
@@ -28,6 +31,9 @@ Apply = Callable[[Configuration], Coroutine[Deferred[Any], Any, tuple[str, ...]]
 
 Verdict = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 """Outcome, detail, changes and problems."""
+
+NAMED_FILE = "named-file"
+"""Asks for a reload: a file that the configuration names has changed. Then the configuration is not read again."""
 
 _SAME: Verdict = (UNCHANGED, "The configuration was read again, and says what is in use already.", (), ())
 _NO_FILE: Verdict = (
@@ -71,23 +77,33 @@ class Reloading:
         self._turns: Turns[Reload] = Turns(self._turn)
         path = source.path if source is not None else None
         self._watch = FileWatch(path, lambda: self.ask("file"), reactor) if path is not None else None
+        self._named_files = NamedFiles(lambda: self.ask(NAMED_FILE), reactor)
 
     def ask(self, asked_by: str) -> Deferred[Reload]:
         """Reload, now or after the reload that is under way; who asks meanwhile shares the next one. Never fails."""
         return self._turns.ask(asked_by)
 
-    def watch(self, is_wanted: bool) -> None:
-        """Look at the file from now on, or no more."""
+    def watch(self, configuration: Configuration) -> None:
+        """From now on look at the file that this was read from, if it says so, and at the files that it names."""
+        self._watch_own(configuration.watch)
+        self._named_files.follow(named_files(configuration))
+
+    def _watch_own(self, is_wanted: bool) -> None:
         if self._watch is not None and self._source is not None:
             if is_wanted:
                 self._watch.start(self._source.digest)
             else:
                 self._watch.stop()
 
+    def stop(self) -> None:
+        """Look at no file any more."""
+        self._watch_own(False)
+        self._named_files.stop()
+
     async def _turn(self, asked_by: str) -> Reload:
         began = self._now()
         try:
-            verdict = await self._verdict()
+            verdict = await (self._refresh() if asked_by == NAMED_FILE else self._verdict())
         except Exception as error:
             _log.failure("a reload failed unforeseen", event="reload-failed")
             verdict = _failed((f"something unforeseen went wrong; the log tells more: {type(error).__name__}",))
@@ -104,12 +120,22 @@ class Reloading:
             self._reopen()
             return _NO_FILE
         try:
-            configuration = await self._read(self._source)
+            configuration = await self._in_thread(self._source.read)
         except ConfigurationError as error:
             return _failed(tuple(map(str, error.problems)))
         if self._stopping():
             return _STOPPING
         return await self._compare_and_apply(configuration)
+
+    async def _refresh(self) -> Verdict:
+        """The same configuration, with what is now in the files that it names."""
+        if self._stopping():
+            return _STOPPING
+        try:
+            configuration = await self._in_thread(partial(usable, self._current(), again=True))
+        except ConfigurationError as error:
+            return _failed(tuple(map(str, error.problems)))
+        return _STOPPING if self._stopping() else await self._compare_and_apply(configuration)
 
     async def _compare_and_apply(self, configuration: Configuration) -> Verdict:
         before = self._current()
@@ -122,11 +148,11 @@ class Reloading:
         self._reopen()
         return RELOADED, "The configuration was read again, and is in use.", differences(before, configuration), ()
 
-    def _read(self, source: Source) -> Deferred[Configuration]:
+    def _in_thread(self, read: Callable[[], Configuration]) -> Deferred[Configuration]:
         """In a thread, where there are any: a large file takes longer than exchanges may wait."""
         if IReactorThreads.providedBy(self._reactor):
-            return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), source.read)
-        return maybeDeferred(source.read)
+            return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), read)
+        return maybeDeferred(read)
 
     def _tell(self, reload: Reload) -> None:
         about = {"outcome": reload.outcome, "asked_by": reload.asked_by, "took_ms": round(reload.seconds * 1000, 1)}

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from twisted.internet.error import ReactorNotRunning
 
+from apigateway.lifecycle.early import TO_STOP
+
 
 class Stoppable(Protocol):
     """What signals are for."""
@@ -20,8 +22,6 @@ class Stoppable(Protocol):
 
 
 Install = Callable[[int, Any], object]
-
-_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 class Signals:
@@ -36,21 +36,34 @@ class Signals:
         self._gateway = gateway
         self._install = install
         self._stopping = False
+        self._asked = 0
 
     def heed_hangup(self) -> None:
         """From now on SIGHUP, which ends a process that says nothing of it, means to reload once the reactor runs."""
         self._on(signal.SIGHUP, lambda: self._gateway.reload("signal"))
 
+    def hold(self) -> None:
+        """From now on who asks to stop is heard once the reactor runs: something may be open by then."""
+        for number in TO_STOP:
+            self._install(number, self._remember)
+
+    def _remember(self, *_: object) -> None:
+        self._asked += 1
+
     def heed(self) -> None:
         """Take over from the reactor. To be called when it runs."""
         self.heed_hangup()
-        for number in _TO_STOP:
+        for number in TO_STOP:
             self._on(number, self._stop)
+        for _ in range(self._asked):
+            self._reactor.callFromThread(self._stop)
+        # Between its start and now the reactor took signals its own way, which would end the process by that signal.
+        self._reactor._exitSignal = None
         self._reactor.addSystemEventTrigger("after", "shutdown", self._ignore)
 
     def _ignore(self) -> None:
         """Python's own end takes a moment, in which a signal would spoil the exit status."""
-        for number in (*_TO_STOP, signal.SIGHUP):
+        for number in (*TO_STOP, signal.SIGHUP):
             self._install(number, signal.SIG_IGN)
 
     def _on(self, number: int, act: Callable[[], object]) -> None:

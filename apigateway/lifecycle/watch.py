@@ -20,6 +20,10 @@ Mark = tuple[int, int, int, int]
 """Device, inode, time of change and size of what the path leads to: the same mark is taken for the same content."""
 
 
+_UNSEEN: Mark = (-1, -1, -1, -1)
+"""No mark of any file, and not that of none."""
+
+
 def digest_of(content: bytes) -> bytes:
     """What tells one content from another."""
     return blake2b(content, digest_size=16).digest()
@@ -45,16 +49,24 @@ class FileWatch:
     """Calls `changed` when the content of a file is another one, and has been the same at two looks in a row.
 
     So a file that is being written is not read half done, and an editor that takes it away for a moment to put another
-    in its place goes unnoticed until it has. While there is no file nothing happens.
+    in its place goes unnoticed until it has. While there is no file nothing happens, beyond that `gone` is called when
+    two looks in a row have found none, or one that can't be read.
     """
 
-    def __init__(self, path: str, changed: Callable[[], object], clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        path: str,
+        changed: Callable[[], object],
+        clock: IReactorTime,
+        gone: Callable[[], object] = lambda: None,
+    ) -> None:
         self.path = path
         self._changed = changed
+        self._gone = gone
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
         self._known: bytes | None = None
-        self._mark: Mark | None = None
+        self._mark: Mark | None = _UNSEEN
         self._settled = True
 
     def __repr__(self) -> str:
@@ -64,7 +76,7 @@ class FileWatch:
         """Begin to look for content other than that whose digest is `known`. Once started, does nothing."""
         if not self._looking.running:
             self._known = known
-            self._mark, self._settled = None, False
+            self._mark, self._settled = _UNSEEN, False
             self._looking.start(EVERY_S, now=False)
 
     def stop(self) -> None:
@@ -72,10 +84,12 @@ class FileWatch:
         if self._looking.running:
             self._looking.stop()
 
+    def forget(self) -> None:
+        """Whatever is there next is another content."""
+        self._known = None
+
     def _look(self) -> None:
         mark = _mark_of(self.path)
-        if mark is None:
-            return
         if mark != self._mark:
             self._mark, self._settled = mark, False
         elif not self._settled:
@@ -84,6 +98,8 @@ class FileWatch:
 
     def _compare(self) -> None:
         digest = _digest_at(self.path)
-        if digest is not None and digest != self._known:
+        if digest is None:
+            self._gone()
+        elif digest != self._known:
             self._known = digest
             self._changed()

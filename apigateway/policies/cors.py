@@ -90,7 +90,7 @@ def cors(options: CorsOptions, tools: PolicyTools) -> Policy | None:
             exchange.extra += exposed
         return None
 
-    return Policy("cors", on_request, _remove_its_own)
+    return Policy("cors", on_request, _remove_its_own, marks=True)
 
 
 def _remove_its_own(exchange: Exchange, head: ResponseHead) -> None:

@@ -24,6 +24,12 @@ def dashed_names(names: Iterable[str]) -> frozenset[bytes]:
     return frozenset(name.lower().replace("_", "-").encode() for name in names)
 
 
+def named_field(key: str) -> tuple[str, ...]:
+    """The field in a key such as `header:NAME`; none in others."""
+    kind, _, name = key.partition(":")
+    return (name,) if kind == "header" else ()
+
+
 def decisive_names(options: Options) -> Iterator[str]:
     """The request fields that are set, removed, required, counted by, or say what a body is where that matters."""
     headers = options.headers
@@ -31,9 +37,7 @@ def decisive_names(options: Options) -> Iterator[str]:
     yield from headers.remove_request
     yield from options.required_headers
     for limit in options.rate_limit:
-        kind, _, name = limit.key.partition(":")
-        if kind == "header":
-            yield name
+        yield from named_field(limit.key)
     if options.content_types:
         yield "Content-Type"
 

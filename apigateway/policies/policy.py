@@ -33,11 +33,16 @@ _log = Logger(namespace="apigateway.policies")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One rule of one route, ready for use. A side that is None costs nothing."""
+    """One rule of one route, ready for use. A side that is None costs nothing.
+
+    `marks`: the request side decides by the head alone what every answer must carry, so that it may be asked for the
+    sake of a refusal that comes before all policies.
+    """
 
     name: str
     on_request: RequestSide | None = None
     on_response: ResponseSide | None = None
+    marks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ class PolicyTools:
 def request_side(policies: Iterable[Policy]) -> tuple[RequestSide, ...]:
     """What is done with each request, in order."""
     return tuple(policy.on_request for policy in policies if policy.on_request)
+
+
+def marking_side(policies: Iterable[Policy]) -> tuple[RequestSide, ...]:
+    """What is done with requests that are refused before all policies, in order; what it says of them is not heeded."""
+    return tuple(policy.on_request for policy in policies if policy.on_request and policy.marks)
 
 
 def response_side(policies: Iterable[Policy]) -> tuple[ResponseSide, ...]:

@@ -26,7 +26,7 @@ def security_headers(options: HeaderOptions, tools: PolicyTools) -> Policy | Non
     """Add the fields; where the service sets one itself, it knows better."""
     if not options.headers.security:
         return None
-    return Policy("security-headers", _add, _give_way)
+    return Policy("security-headers", _add, _give_way, marks=True)
 
 
 def _add(exchange: Exchange) -> None:

@@ -7,47 +7,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, ip_address
 
 from apigateway.exchange import Exchange
-
-Network = IPv4Network | IPv6Network
+from apigateway.routing.networks import Network, Networks
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-_REMEMBERED = 4096
 
 
 class Identity:
     """Gives exchanges their client address and request id. `random_bits` returns that many random bits."""
 
     def __init__(self, trusted: Iterable[Network], random_bits: Callable[[int], int]) -> None:
-        self._trusted = tuple(trusted)
+        networks = Networks(trusted)
+        self._is_anybody_trusted = bool(networks)
         self._random_bits = random_bits
-        self._known: dict[str, bool] = {}
+        self.trusts: Callable[[str], bool] = networks.hold
+        """Whether an address is one of the trusted proxies'."""
 
     def __call__(self, exchange: Exchange) -> None:
         """Fill in `trusted`, `client`, `request_id`, and `secure` where a trusted proxy ended the TLS."""
-        if self._trusted and self.trusts(exchange.peer):
+        if self._is_anybody_trusted and self.trusts(exchange.peer):
             self._believe(exchange)
         if not exchange.request_id:
             exchange.request_id = b"%032x" % self._random_bits(128)
-
-    def trusts(self, address: str) -> bool:
-        """Whether an address is one of the trusted proxies'."""
-        known = self._known.get(address)
-        if known is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[address] = self._looks_trusted(address)
-        return known
-
-    def _looks_trusted(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return address == "unix"
-        mapped = getattr(parsed, "ipv4_mapped", None)
-        return any((mapped or parsed) in network for network in self._trusted)
 
     def _believe(self, exchange: Exchange) -> None:
         exchange.trusted = True

@@ -13,7 +13,7 @@ from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
 from apigateway.http.paths import PARAMETERS, SEMICOLON, read_path, without_parameters
 from apigateway.routing.route import Route, ambiguous
-from apigateway.upstream.plan import unforeseen
+from apigateway.upstream.steps.plan import unforeseen
 
 Adapt = Callable[[Any], Exchange | None]
 """Makes the exchange of a stock request; None where that was refused and answered."""
@@ -36,9 +36,13 @@ class ProxyResource(Resource):
 
     def begin(self, exchange: Exchange, ambiguities: frozenset[str]) -> None:
         """Send an exchange on its route. Raises `GatewayError` where none matches."""
-        route = self.route_for(exchange.head)
+        head = exchange.head
+        route = self.route_for(head)
         if route is None:
-            raise no_match(exchange.head, ambiguities, self._allowed(exchange.head))
+            nearest = self._nearest(head)
+            if nearest is not None:
+                nearest.mark(exchange)
+            raise no_match(head, ambiguities, self._allowed(head))
         route.begin(exchange, ambiguities)
 
     def route_for(self, head: RequestHead) -> Route | None:
@@ -50,6 +54,11 @@ class ProxyResource(Resource):
                     return route
             node = node.above
         return None
+
+    def _nearest(self, head: RequestHead) -> Route | None:
+        """The first route that would take a request but for its method, here or above."""
+        found = next((route for route in self.routes if route.matches(head)), None)
+        return self.above._nearest(head) if found is None and self.above is not None else found
 
     def _allowed(self, head: RequestHead) -> frozenset[bytes]:
         """The methods of the routes that match but for the method."""

@@ -28,6 +28,17 @@ class Snapshot:
     services: Mapping[str, Service]
     routes: tuple[Route, ...]
 
+    def serving(self) -> dict[str, Service]:
+        """The services whose answers clients may get: all but those that only get requests a second time."""
+        found: dict[str, Service] = {}
+        left = [one for route in self.routes for one in (route.split.services if route.split else (route.service,))]
+        while left:
+            service = left.pop()
+            if service.name not in found:
+                found[service.name] = service
+                left += [service.fallback] if isinstance(service.fallback, Service) else []
+        return found
+
     def enter(self, exchange: Exchange) -> IResource | None:
         """Send an exchange on its way; returns the tree's root where a stock Resource in it must answer.
 

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from apigateway.exchange import Exchange
 from apigateway.interfaces import Fields, IUpstream
 from apigateway.upstream.bulkhead import Bulkhead
-from apigateway.upstream.time_limits import NEVER
+from apigateway.upstream.steps.time_limits import NEVER
 
 
 @implementer(IUpstream)

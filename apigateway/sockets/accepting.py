@@ -41,8 +41,8 @@ _log = Logger(namespace="apigateway.sockets")
 class Accepting:
     """What a `tcp.Port` does when it may accept; `transport` is called as its own attribute of that name.
 
-    The factory at the bottom of the port's may have two methods more: `admits(address)` says whether a connection from
-    there may be made, `make_room(count)` closes up to so many and returns how many.
+    The first factory of the port's that has them, from the outside, may have two methods more: `admits(address)` says
+    whether a connection from there may be made, `make_room(count)` closes up to so many and returns how many.
     """
 
     def __init__(self, port: Any, transport: Callable[..., tcp.Server]) -> None:
@@ -51,7 +51,7 @@ class Accepting:
         self._transport = transport
         self._again: IDelayedCall | None = None
         factory: Any = port.factory
-        while hasattr(factory, "wrappedFactory"):
+        while hasattr(factory, "wrappedFactory") and not hasattr(factory, "admits"):
             factory = factory.wrappedFactory
         self._admits: Callable[[str], bool] | None = getattr(factory, "admits", None)
         self._make_room: Callable[[int], int] = getattr(factory, "make_room", lambda count: 0)

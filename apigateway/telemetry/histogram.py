@@ -62,6 +62,11 @@ class Histogram:
         self.total += other.total
         self.maximum = max(self.maximum, other.maximum)
 
+    def halve(self) -> None:
+        """Let what was counted weigh half as much; a bucket with a single one is forgotten."""
+        self.counts = {index: count // 2 for index, count in self.counts.items() if count > 1}
+        self.total /= 2
+
     def count(self) -> int:
         """How many durations were recorded."""
         return sum(self.counts.values())

@@ -113,6 +113,8 @@ def json_line(rule: QueryRule) -> Line:
         }
         if exchange.fallback:
             record["fallback"] = True
+        if exchange.hedged:
+            record["hedged"] = True
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
     return line

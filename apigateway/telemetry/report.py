@@ -16,6 +16,9 @@ NONE = "none"
 SHED = tuple(cause.code for cause in (OVERLOADED, SERVICE_OVERLOADED, POOL_EXHAUSTED))
 """The causes that say that there was no room, or no time."""
 
+MIRRORED = " (mirrored)"
+"""Ends the names of routes under which requests are counted that were sent a second time; no client waited for them."""
+
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
@@ -25,13 +28,16 @@ def named(name: str) -> str:
 
 
 def report(tallies: Mapping[Key, Tally], seconds: float) -> dict[str, Any]:
-    """What was counted within `seconds`: in all, per service, and in each service per route and per target."""
+    """What was counted within `seconds`: in all, per service, and in each service per route and per target.
+
+    What clients did not ask for is not in what was counted in all.
+    """
     by_service: dict[str, dict[Key, Tally]] = {}
     for key, tally in tallies.items():
         by_service.setdefault(named(key[0]), {})[key] = tally
     return {
         "seconds": round(seconds, 1),
-        "all": describe(merged(tallies.values()), seconds),
+        "all": describe(merged(one for key, one in tallies.items() if not key[1].endswith(MIRRORED)), seconds),
         "services": {name: _service(parts, seconds) for name, parts in sorted(by_service.items())},
     }
 

@@ -58,7 +58,8 @@ class Tally:
             self.causes[code] = self.causes.get(code, 0) + 1
         if exchange.fallback:
             self.fallbacks += 1
-        self.total.record(exchange.ended - exchange.started)
+        # After a 101 it lasts as long as somebody speaks: that is nobody's latency.
+        self.total.record((exchange.answered if exchange.status == 101 else exchange.ended) - exchange.started)
         self.own.record(own_seconds(exchange))
 
     def merge(self, other: Tally) -> None:

@@ -64,6 +64,10 @@ class Telemetry:
         if len(pending) >= MOST_PENDING:
             self._record()
 
+    def copy_ended(self, exchange: Exchange) -> None:
+        """A request that was sent a second time is over: it is counted, but no client waits for it to be logged."""
+        self._guarded(self.statistics.add, [exchange])
+
     def lost_lines(self) -> int:
         """How many lines of the access log were lost."""
         return self._lost_before + (self.access_log.lost() if self.access_log is not None else 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
@@ -17,7 +17,7 @@ from apigateway.interfaces import IDownstream
 
 if TYPE_CHECKING:
     from apigateway.exchange import Exchange
-    from apigateway.interfaces import Fields
+    from apigateway.interfaces import Fields, IAttempt
 
 _WITHOUT_BODY = (204, 304)
 
@@ -30,7 +30,7 @@ class RecordingDownstream:
     `interim` the 1xx answers before it as (status, fields); `is_finished` or `is_aborted` tells how it ended. Then
     the exchange is ended too, at `now()`. `continued` says that the client was told to send its body, `is_open` that
     it was asked for, `is_paused` that no more of it is wanted for now. `is_whole` and `untaken` are its `progress`, as
-    the test says.
+    the test says. `was_offered`: another protocol was, which it `can_switch` to; `switched` is what it was given then.
 
     Calls in an order that no client could be sent (a body before its head, two heads, more after the end) raise
     `AssertionError`.
@@ -49,6 +49,9 @@ class RecordingDownstream:
         self.is_finished = self.is_aborted = self.is_gone = False
         self.is_whole = True
         self.untaken = 0
+        self.can_switch = True
+        self.was_offered = False
+        self.switched: tuple[IAttempt, Any] | None = None
         self._now = now
         self._sent_head = self._sent_end = False
         self._unflushed: list[Callable[[], None]] = []
@@ -150,6 +153,15 @@ class RecordingDownstream:
         if not self.is_gone and not self.is_finished:
             self.is_aborted = True
             self._end_exchange()
+
+    def offer_switch(self) -> bool:
+        self.was_offered = self.can_switch
+        return self.can_switch
+
+    def switch(self, reason: bytes, lines: bytes, attempt: IAttempt, account: Any) -> None:
+        assert self.was_offered, "a switch that was not offered"
+        self.status, self.reason, self.fields = 101, reason, split_lines(lines)
+        self.switched = (attempt, account)
 
     def progress(self) -> tuple[bool, int]:
         return self.is_whole, self.untaken

@@ -21,6 +21,9 @@ from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.observer import RecordingObserver
 from apigateway.testing.wire import Message
 
+MOMENT_S = 0.025
+"""After so long a connection that was refused has been tried again, unless `retries` say otherwise."""
+
 
 class RunningGateway:
     """A started gateway, as its clients and its operator see it.
@@ -55,8 +58,9 @@ class RunningGateway:
         body: bytes = b"",
         source: str = "203.0.113.7",
     ) -> Message:
-        """The answer to one request on a connection of its own, as far as it comes without time passing.
+        """The answer to one request on a connection of its own, as far as it comes at once.
 
+        No time passes, but for the moment before a refused connection is tried again, where there is no answer else.
         Raises `AssertionError` where no head has come by then; use `client` for what takes time.
         """
         given = list(fields)
@@ -67,6 +71,8 @@ class RunningGateway:
             head.append(b"Content-Length: %d" % len(body))
         client = self.client(source).send(b"\r\n".join([*head, b"", body]))
         self.network.pump()
+        if not any(answer.status >= 200 for answer in client.answers(method)):
+            self.network.advance(MOMENT_S)
         answers = [answer for answer in client.answers(method) if answer.status >= 200]
         assert answers, f"no answer to {method} {target} without time passing: {client.received!r}"
         if client.is_open:

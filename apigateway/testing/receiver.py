@@ -25,7 +25,8 @@ class RecordingReceiver:
     `trailers` are the answer, `interim` the 1xx answers as (status, fields). `is_writable` says that the target takes
     the request body. `is_ended`, or the `error`, tells how it ended. `events` are the names of the calls in their
     order, the same name in a row once. `exchange` is some GET unless it is given, and `deadline` as the test says;
-    `stopped` is the error that the exchange was ended with, if it was: the attempt is cancelled then.
+    `stopped` is the error that the exchange was ended with, if it was: the attempt is cancelled then. `switched_to` is
+    the protocol to which the service has switched; `when_switched` gets the attempt then, and cancels it by default.
 
     `when_leased` is called with the attempt, so that a test can start it at once. Calls in an impossible order (a body
     before its head, anything after the end) and errors that are no `GatewayError` raise `AssertionError`.
@@ -48,6 +49,9 @@ class RecordingReceiver:
         self.deadline = 0.0
         self.events: list[str] = []
         self._when_leased = when_leased
+
+        self.switched_to = b""
+        self.when_switched: Callable[[IAttempt], None] = lambda attempt: attempt.cancel()
 
     def __repr__(self) -> str:
         state = "waiting" if self.attempt is None else "running"
@@ -99,6 +103,13 @@ class RecordingReceiver:
             self.data(body)
         self.end([])
         self.flush()
+
+    def switched(self, protocol: bytes, reason: bytes, lines: bytes) -> None:
+        assert self.attempt is not None, "an answer without a lease"
+        self._told("switched")
+        self.switched_to, self.reason, self.fields = protocol, reason, split_lines(lines)
+        self.is_ended = True
+        self.when_switched(self.attempt)
 
     def data(self, data: bytes) -> None:
         assert self.status, "a body before its head"

@@ -31,18 +31,25 @@ class Busy(Protocol):
         """Let go of everything, and answer nothing."""
 
 
+class Timed(Busy, Protocol):
+    """Whoever must not take longer than until `latest`, whatever the step."""
+
+    latest: float
+
+
 class Bulkhead:
     """Whoever is at work for one service. Lives in the Registry: a new snapshot goes on with the same one.
 
     `active` are those at work for this service, `everyone` those at work for any: who enters or leaves one does so with
-    both. `random` returns from [0, 1).
+    both. `timed` are those of the active that have a time for all. `random` returns from [0, 1).
     """
 
-    __slots__ = ("active", "everyone", "spell", "_name", "_random")
+    __slots__ = ("active", "everyone", "timed", "spell", "_name", "_random")
 
     def __init__(self, name: str, everyone: set[Busy], random: Callable[[], float]) -> None:
         self.active: set[Busy] = set()
         self.everyone = everyone
+        self.timed: set[Timed] = set()
         self.spell = Spell(SERVICE_OVERLOADED, name)
         self._name = name
         self._random = random

@@ -105,6 +105,11 @@ class HealthOptions(Protocol):
         """The good statuses, as inclusive ranges."""
 
 
+def _last_asked(target: Checked) -> float:
+    last = target.health.last_check
+    return float("-inf") if last is None else last
+
+
 def _text(failure: Failure) -> str:
     return failure.getErrorMessage() or repr(failure.value)
 
@@ -145,8 +150,10 @@ class HealthChecker:
         return f"<HealthChecker {self._service_name} {state} under_way={len(self._under_way)}>"
 
     def start(self) -> None:
-        """Check the first target now, the others one by one within the interval. Once started, does nothing."""
+        """Check a target now, the others one by one within the interval. Once started, does nothing."""
         if self._loop is None and self._targets:
+            # Where targets change all the time, each has its turn: the one that was not asked for longest is the first.
+            self._turn = self._targets.index(min(self._targets, key=_last_asked))
             self._loop = LoopingCall(self._next)
             self._loop.clock = self._clock
             self._loop.start(self._pause())
@@ -194,11 +201,12 @@ class HealthChecker:
             self._tell(target, error or f"{after} good checks in a row")
 
     def _tell(self, target: Checked, reason: str) -> None:
-        fields = {"service": self._service_name, "target": target.url, "reason": reason}
+        path = self._options.path
+        fields = {"service": self._service_name, "target": target.url, "path": path, "reason": reason}
         if target.health.healthy:
             self.log.info("{service}: {target} is healthy: {reason}", event="target-healthy", **fields)
         else:
-            self.log.warn("{service}: {target} is unhealthy: {reason}", event="target-unhealthy", **fields)
+            self.log.warn("{service}: {target} is unhealthy at {path}: {reason}", event="target-unhealthy", **fields)
 
     def _over(self, result: Failure | None, target: Checked) -> None:
         del self._under_way[target.url]

@@ -32,6 +32,11 @@ class SlidingCount:
             self.move_to(now)
         self.all += 1
 
+    def add(self, number: int, now: float) -> None:
+        """Add so many to `all`."""
+        self.move_to(now)
+        self.all += number
+
     def mark(self, now: float) -> None:
         """Add one to `marked`."""
         if now >= self._slice_ends:

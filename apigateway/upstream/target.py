@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from apigateway.errors import GatewayError, Side
 from apigateway.interfaces import ICircuitBreaker, ITransport
+from apigateway.upstream.balancing.ewma import PeakEwma
+from apigateway.upstream.balancing.standing import Standing
 from apigateway.upstream.health import TargetHealth
 
 
 class Target:
-    """One address: `url` as configured, `host` as a `Host` field has it, and the state that belongs to it."""
+    """One address: `url` of what is dialed, `host` as a `Host` field has it, and the state that belongs to it.
 
-    __slots__ = ("url", "host", "weight", "transport", "breaker", "health", "in_flight", "attempts", "failures")
+    `latency` is None where nobody chooses by it.
+    """
+
+    __slots__ = ("url", "host", "weight", "transport", "breaker", "health", "in_flight", "attempts", "failures",
+                 "standing", "latency")  # fmt: skip
 
     def __init__(
         self,
@@ -20,6 +26,8 @@ class Target:
         transport: ITransport,
         breaker: ICircuitBreaker | None,
         health: TargetHealth,
+        standing: Standing | None = None,
+        latency: PeakEwma | None = None,
     ) -> None:
         self.url = url
         self.host = host
@@ -27,6 +35,8 @@ class Target:
         self.transport = transport
         self.breaker = breaker
         self.health = health
+        self.standing = standing or Standing()
+        self.latency = latency
         self.in_flight = self.attempts = self.failures = 0
 
     def over(self, permit: int, error: GatewayError | None, now: float) -> None:
@@ -53,9 +63,12 @@ class Target:
     def failed(self, permit: int, now: float, reason: str) -> None:
         """An attempt failed by the target's fault; `permit` is its breaker's, 0 where that has been given back."""
         self.failures += 1
+        if self.latency is not None:
+            self.latency.learn_failure(now)
         if permit and self.breaker is not None:
             self.breaker.failure(permit, now, reason)
 
     def __repr__(self) -> str:
         state = self.breaker.state if self.breaker else "no breaker"
-        return f"<Target {self.url} {state} {self.health} in_flight={self.in_flight}>"
+        stands = f" {self.standing.word}" if self.standing.word in ("ejected", "returning") else ""
+        return f"<Target {self.url} {state} {self.health}{stands} in_flight={self.in_flight}>"

@@ -17,11 +17,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from bench.soak.asks import Asks
+from bench.soak.clients import Clients
+from bench.soak.history import History
+from bench.soak.ledger import Ledger
 from bench.soak.load import Load
-from bench.soak.outcomes import History, Ledger
 from bench.soak.report import Report, compare, read_log
 from bench.soak.services import GUARDED, LIMITED
 from bench.soak.stage import Stage
+from bench.soak.told import left_over, told
 from bench.soak.watch import MORE_DESCRIPTORS, Samples, descriptors, watch
 
 REST_S = 15.0
@@ -73,15 +77,22 @@ async def _during(work: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, 
     return [f"the soak itself broke: {one!r}" for one in ended if isinstance(one, Exception)]
 
 
-async def _at_rest(stage: Stage, most: int) -> tuple[int, int]:
-    """(In flight, descriptors) when there are no more than these, or when time is over."""
+async def _at_rest(stage: Stage, most: int) -> tuple[dict[str, Any], int]:
+    """The statistics, and descriptors, when nothing is left over, or when time is over."""
     until = time.monotonic() + REST_S
     while True:
-        in_flight = (await stage.statistics())["process"]["in_flight"]
+        statistics = await stage.statistics()
         count = descriptors(stage.gateway.pid)
-        if (not in_flight and count <= most) or time.monotonic() > until:
-            return in_flight, count
+        if (not any(left_over(statistics).values()) and count <= most) or time.monotonic() > until:
+            return statistics, count
         await asyncio.sleep(0.25)
+
+
+def _beside(stage: Stage, samples: Samples, reloads: bool) -> list[Coroutine[Any, Any, None]]:
+    """What goes on while there is load."""
+    always = [stage.restart_at_random(), watch(stage.gateway.pid, samples)]
+    always += [stage.renewals.certificates_at_random(), stage.renewals.lists_at_random()]
+    return [*always, stage.reload_at_random()] if reloads else always
 
 
 async def soak(options: argparse.Namespace, place: Path) -> Report:
@@ -95,15 +106,16 @@ async def soak(options: argparse.Namespace, place: Path) -> Report:
         # By then it has asked each service for its health, and keeps the connections.
         await asyncio.sleep(SETTLE_S)
         before = descriptors(stage.gateway.pid)
-        load = Load(stage.port, ledger, Random(options.seed + 1), options.undeclared)
+        random = Random(options.seed + 1)
+        load = Load(Clients(stage.doors, ledger, random), Asks(random, options.undeclared), random)
         seconds = options.minutes * 60
-        beside = [stage.restart_at_random(), watch(stage.gateway.pid, samples)]
-        beside += [] if options.no_reloads else [stage.reload_at_random()]
+        beside = _beside(stage, samples, reloads=not options.no_reloads)
         broken = await _during(load.run(options.rate, time.monotonic() + seconds), *beside)
         report.skipped_visits = load.skipped
         report.per_second = ledger.count / seconds
         if not stage.gateway.has_ended:
-            report.in_flight, after = await _at_rest(stage, before + MORE_DESCRIPTORS)
+            statistics, after = await _at_rest(stage, before + MORE_DESCRIPTORS)
+            report.left_over, report.told = left_over(statistics), told(statistics)
             report.descriptors = {"before": before, "at most": max(one[2] for one in samples.taken), "after": after}
         else:
             broken.append("the gateway ended by itself")
@@ -117,7 +129,7 @@ async def soak(options: argparse.Namespace, place: Path) -> Report:
 
 
 def _fill(report: Report, ledger: Ledger, stage: Stage, samples: Samples) -> None:
-    logged, wrong = read_log(stage.log)
+    logged, wrong = read_log(stage.configuration.log)
     ledger.unexplained += [*wrong, *compare(ledger.ids, logged)]
     for group in stage.services.values():
         for one in group:
@@ -128,7 +140,10 @@ def _fill(report: Report, ledger: Ledger, stage: Stage, samples: Samples) -> Non
     report.seen = dict(ledger.statuses)
     report.explained = dict(ledger.explained)
     report.unexplained = ledger.unexplained
+    report.encrypted, report.messages, report.answered = ledger.encrypted, ledger.messages, dict(ledger.answered)
     report.restarts, report.reloads, report.bad_files = stage.restarts, stage.reloads, stage.bad_files
+    report.certificates, report.lists = stage.renewals.certificates, stage.renewals.lists
+    report.bad_files += stage.renewals.bad
     report.log_lines = len(logged)
     report.tracebacks = stage.gateway.printed().count("Traceback")
     report.samples = samples.thinned(MOST_SAMPLES)
@@ -144,10 +159,11 @@ def _problems(report: Report, samples: Samples) -> list[str]:
     found = {
         f"{len(report.unexplained)} unexplained": bool(report.unexplained),
         "nothing was exchanged": not report.exchanges,
+        "no message came back": not report.messages,
         "memory grew": not samples.is_flat(),
         "descriptors were left open": report.descriptors.get("after", 0)
         > report.descriptors.get("before", 0) + MORE_DESCRIPTORS,
-        f"{report.in_flight} exchanges were left in flight": bool(report.in_flight),
+        f"something was left over: {report.left_over}": any(report.left_over.values()),
         f"{report.tracebacks} tracebacks in the log": bool(report.tracebacks),
         f"the gateway ended with {report.exit_status}": report.exit_status not in STOPPED,
     }

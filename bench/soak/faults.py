@@ -39,6 +39,12 @@ _ALL = (
     Fault("close-after", (200,), is_failure=False),
     # Who answers before it has read is not read by a client that is still sending: it may see the answer or its end.
     Fault("early", (200, CUT), is_failure=False, weight=2),
+    # The first target alone does these, and the gateway tries the other: nobody may see anything of them.
+    Fault("first-resets", (200,)),
+    Fault("first-closes", (200,)),
+    Fault("first-says-503", (200,)),
+    Fault("first-resets-unread", (200,)),
+    Fault("first-is-slow", (200,), is_failure=False),
 )
 CATALOGUE = {fault.name: fault for fault in _ALL}
 
@@ -47,3 +53,12 @@ LATE = frozenset(("reset-midway", "close-midway", "stall-midway"))
 
 RACES = frozenset(("close-after", "garbage-after", "early"))
 """After these a service closes a connection that may just be taken for the next request."""
+
+MENDED = tuple(name for name in CATALOGUE if name.startswith("first-"))
+"""What a retry mends, or a hedge."""
+
+PLAIN = tuple(name for name in CATALOGUE if name not in RACES and name not in MENDED)
+"""What costs its own exchange at most."""
+
+ANY = (*PLAIN, *sorted(RACES))
+"""What a request may ask of a service that is known to close connections when it likes."""

@@ -6,60 +6,33 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import count
 from random import Random
 
-from bench.soak.faults import CATALOGUE, LATE, RACES
-from bench.soak.outcomes import Ledger, Outcome
-from bench.soak.patterns import FAULT, NONCE, SHA, UNDECLARED, digest, pattern
-from bench.soak.services import SERVICES
-from bench.soak.wire import Answer, Connection, connected, read_answer, request
+from bench.soak.asks import Asks
+from bench.soak.clients import Clients
+from bench.soak.doors import close
+from bench.soak.outcomes import Outcome
+from bench.soak.patterns import SERVED_BY, pattern
+from bench.soak.services import EVENTS, SOCKETS
+from bench.soak.wire import read_answer
 
-PIECE = 32 * 1024
 LARGEST = 1024 * 1024
-FAULT_SHARE = 0.06
 MOST_AT_ONCE = 400
+PIECE = 16 * 1024
+QUIET_S = 2.5
+"""Between two events of a stream: longer than other answers may be silent."""
 
-
-@dataclass
-class Ask:
-    """One request to be made. `size` of the answer, `body` of the request, in bytes; -1 for a body: there is none."""
-
-    service: str
-    method: str
-    nonce: str
-    fault: str = ""
-    undeclared: str = ""
-    size: int = 0
-    body: int = -1
-    is_chunked: bool = False
-    drip_s: float = 0.0
-    is_last: bool = False
-
-    def head(self) -> bytes:
-        """The head as it is sent."""
-        fields = [(NONCE, self.nonce)]
-        fields += [(FAULT, self.fault)] if self.fault else []
-        fields += [(UNDECLARED, self.undeclared)] if self.undeclared else []
-        fields += [("Connection", "close")] if self.is_last else []
-        if self.body >= 0:
-            chunked = ("Transfer-Encoding", "chunked")
-            fields.append(chunked if self.is_chunked else ("Content-Length", str(self.body)))
-        more = "&chunked=1" if self.is_chunked else ""
-        more += f"&drip={self.drip_s}" if self.drip_s else ""
-        return request(self.method, f"/{self.service}/x?size={self.size}{more}", fields)
+AGAIN_S = 0.5
+"""Before a lasting WebSocket that has ended is opened again."""
 
 
 class Load:
-    """Visits, at random, for as long as they are wanted. `undeclared` is the share of faults that nobody admits."""
+    """Visits, at random, for as long as they are wanted."""
 
-    def __init__(self, port: int, ledger: Ledger, random: Random, undeclared: float = 0.0) -> None:
-        self._port = port
-        self._ledger = ledger
+    def __init__(self, clients: Clients, asks: Asks, random: Random) -> None:
+        self._clients = clients
+        self._asks = asks
         self._random = random
-        self._undeclared = undeclared
-        self._numbers = count(1)
         self._visits: set[asyncio.Task[None]] = set()
         self.skipped = 0
         self.until = 0.0
@@ -67,6 +40,9 @@ class Load:
     async def run(self, rate: float, until: float) -> None:
         """Make about `rate` requests a second until then, and wait for the end of all."""
         self.until = until
+        for service in SOCKETS:
+            for is_encrypted in (False, True):
+                self._begin(self._stay_open(service, is_encrypted))
         kinds = list(VISITS)
         weights = [VISITS[kind][1] for kind in kinds]
         a_visit = sum(VISITS[kind][1] * VISITS[kind][2] for kind in kinds) / sum(weights)
@@ -90,146 +66,102 @@ class Load:
     def _over(self, task: asyncio.Task[None]) -> None:
         self._visits.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            self._ledger.unexplained.append(f"a client broke: {task.exception()!r}")
+            self._clients.ledger.unexplained.append(f"a client broke: {task.exception()!r}")
 
-    # What is asked.
+    async def _stay_open(self, service: str, is_encrypted: bool) -> None:
+        """A WebSocket all the time; a new one where it ends."""
+        while time.monotonic() < self.until:
+            ask = self._asks.ask(service, method="GET", fault="", is_encrypted=is_encrypted)
+            await self._clients.echo("lasting socket", ask, self.until)
+            await asyncio.sleep(AGAIN_S)
 
-    def ask(self, service: str = "", **given: object) -> Ask:
-        """A request at random, but for what is given."""
-        random = self._random
-        if not service:
-            names = list(SERVICES)
-            (service,) = random.choices(names, [SERVICES[name].weight for name in names])
-        method = random.choice(("GET", "GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE"))
-        one = Ask(service, method, f"n{next(self._numbers)}")
-        one.size = int(2 ** random.uniform(0, 15))
-        one.is_chunked = random.random() < 0.3
-        for name, value in given.items():
-            setattr(one, name, value)
-        if one.method in ("POST", "PUT") and one.body < 0:
-            one.body = int(2 ** random.uniform(0, 14))
-        if "fault" not in given:
-            self._maybe_fault(one)
-        return one
-
-    def _maybe_fault(self, one: Ask) -> None:
-        random, service = self._random, SERVICES[one.service]
-        if random.random() < self._undeclared:
-            one.undeclared = "status-500"
-        elif random.random() < FAULT_SHARE and service.faults:
-            names = [name for name in CATALOGUE if (service.races or name not in RACES)]
-            names = [name for name in names if one.method != "HEAD" or name not in LATE]
-            (one.fault,) = random.choices(names, [CATALOGUE[name].weight for name in names])
-
-    # How it is asked.
-
-    async def exchange(self, kind: str, connection: Connection, ask: Ask, pause_s: float = 0.0) -> Answer:
-        """Send a request, read its answer, and enter both."""
-        reader, writer = connection
-        began = self._sent(ask)
-        sending = asyncio.ensure_future(self._send(writer, ask))
-        answer = await read_answer(reader, ask.method, ask.nonce, pause_s)
-        if not sending.done():
-            # Who is answered early need not send the rest.
-            answer.fields["connection"] = "close"
-            sending.cancel()
-        with suppress(asyncio.CancelledError, ConnectionError):
-            await sending
-        self._enter(kind, ask, began, answer)
-        return answer
-
-    def _sent(self, ask: Ask) -> float:
-        now = time.monotonic()
-        if ask.fault:
-            self._ledger.history.sent(ask.service, ask.fault, now)
-        return now
-
-    async def _send(self, writer: asyncio.StreamWriter, ask: Ask) -> None:
-        writer.write(ask.head())
-        at = 0
-        while at < ask.body:
-            piece = pattern(ask.nonce, at, min(PIECE, ask.body - at))
-            at += len(piece)
-            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if ask.is_chunked else piece)
-            await writer.drain()
-        if ask.body >= 0 and ask.is_chunked:
-            writer.write(b"0\r\n\r\n")
-        await writer.drain()
-
-    def _enter(self, kind: str, ask: Ask, began: float, answer: Answer) -> None:
-        fields = answer.fields
-        is_right = answer.is_right and (answer.is_own or self._is_own_answer(ask, answer))
-        self._ledger.add(
-            Outcome(
-                ask.service, kind, ask.method, ask.fault, began, time.monotonic(), answer.ending, answer.status,
-                answer.cause, fields.get("x-request-id", ""), is_right, "x-gateway-fallback" in fields,
-            )
-        )  # fmt: skip
-
-    @staticmethod
-    def _is_own_answer(ask: Ask, answer: Answer) -> bool:
-        """The nonce is ours, and what the service received is what was sent; early answers can't know that."""
-        fields = answer.fields
-        is_told = ask.fault == "early" or fields.get(SHA.lower()) == digest(ask.nonce, max(0, ask.body))
-        return fields.get(NONCE.lower()) == ask.nonce and is_told
+    def _moment(self, least: float, most: float) -> float:
+        """So many seconds, but not much longer than there is load."""
+        return min(self._random.uniform(least, most), max(1.0, self.until - time.monotonic()))
 
     # Visits.
 
     async def keep(self, kind: str) -> None:
         """Several requests on one connection."""
-        connection = await connected(self._port)
+        is_encrypted = self._asks.is_encrypted()
+        connection = await self._clients.doors.open(is_encrypted)
         for _ in range(self._random.randint(1, 2 * VISITS[kind][2] - 1)):
-            answer = await self.exchange(kind, connection, self.ask())
+            ask = self._asks.ask(is_encrypted=is_encrypted)
+            answer = await self._clients.exchange(kind, connection, ask)
             if not answer.keeps_alive or time.monotonic() >= self.until:
                 break
             await asyncio.sleep(self._random.expovariate(20))
-        await _close(connection)
+        await close(connection)
 
     async def come_once(self, kind: str) -> None:
         """A connection for one request."""
-        await self._once(kind, self.ask(is_last=self._random.random() < 0.5))
+        await self._clients.once(kind, self._asks.ask(is_last=self._random.random() < 0.5))
+
+    async def come_back(self, kind: str) -> None:
+        """Several connections of a client that stays at the target that it came to first."""
+        cookie = first = ""
+        for _ in range(VISITS[kind][2]):
+            answer = await self._clients.once(kind, self._asks.ask("sticky", cookie=cookie))
+            target = answer.fields.get(SERVED_BY.lower(), "")
+            if first and target and target != first:
+                self._clients.ledger.unexplained.append(f"a client that stays at {first} came to {target}")
+            first = first or target
+            cookie = answer.fields.get("set-cookie", cookie).partition(";")[0]
 
     async def upload(self, kind: str) -> None:
         """A large body."""
-        await self._once(kind, self.ask(method="POST", body=self._random.randint(10_000, LARGEST)))
+        await self._clients.once(kind, self._asks.ask(method="POST", body=self._random.randint(10_000, LARGEST)))
 
     async def download(self, kind: str) -> None:
         """A large answer, read slowly at times."""
         pause_s = self._random.choice((0.0, 0.0, 0.05))
-        await self._once(kind, self.ask(method="GET", size=self._random.randint(10_000, LARGEST)), pause_s)
-
-    async def _once(self, kind: str, ask: Ask, pause_s: float = 0.0) -> None:
-        connection = await connected(self._port)
-        await self.exchange(kind, connection, ask, pause_s)
-        await _close(connection)
+        ask = self._asks.ask(method="GET", size=self._random.randint(10_000, LARGEST))
+        await self._clients.once(kind, ask, pause_s)
 
     async def stream(self, kind: str) -> None:
         """An answer that takes long, and has no end that is known."""
-        seconds = min(self._random.uniform(5, 60), max(1.0, self.until - time.monotonic()))
-        size = int(seconds / 0.5) * 16 * 1024
-        await self._once(kind, self.ask("steady", method="GET", fault="", size=size, is_chunked=True, drip_s=0.5))
+        await self._drip(kind, "steady", 0.5)
+
+    async def listen(self, kind: str) -> None:
+        """A stream of events, with long silences."""
+        await self._drip(kind, self._random.choice(EVENTS), QUIET_S, is_events=True)
+
+    async def _drip(self, kind: str, service: str, drip_s: float, is_events: bool = False) -> None:
+        size = (int(self._moment(5, 60) / drip_s) + 1) * PIECE
+        ask = self._asks.ask(service, method="GET", fault="", size=size, is_chunked=True, drip_s=drip_s)
+        ask.is_events = is_events
+        await self._clients.once(kind, ask)
+
+    async def socket(self, kind: str) -> None:
+        """A WebSocket for a while."""
+        ask = self._asks.ask(self._random.choice(SOCKETS), method="GET", fault="")
+        await self._clients.echo(kind, ask, time.monotonic() + self._moment(1, 30))
 
     async def pipeline(self, kind: str) -> None:
         """Several requests at once; the answers must come in their order."""
-        asks = [self.ask("steady", method="GET", fault="") for _ in range(self._random.randint(2, 8))]
-        connection = reader, writer = await connected(self._port)
+        is_encrypted = self._asks.is_encrypted()
+        asks = [
+            self._asks.ask("steady", method="GET", fault="", is_encrypted=is_encrypted)
+            for _ in range(self._random.randint(2, 8))
+        ]
+        connection = reader, writer = await self._clients.doors.open(is_encrypted)
         began = time.monotonic()
         writer.write(b"".join(ask.head() for ask in asks))
         for ask in asks:
             answer = await read_answer(reader, ask.method, ask.nonce)
-            self._enter(kind, ask, began, answer)
+            self._clients.enter(kind, ask, began, answer)
             if not answer.keeps_alive:
                 break
-        await _close(connection)
+        await close(connection)
 
     async def leave(self, kind: str) -> None:
         """Go away in the middle of something."""
-        ask = self.ask(method="POST", body=200_000, size=200_000, fault="")
-        connection = reader, writer = await connected(self._port)
+        ask = self._asks.ask(method="POST", body=200_000, size=200_000, fault="")
+        connection = reader, writer = await self._clients.doors.open(ask.is_encrypted)
         began, way = time.monotonic(), self._random.randrange(4)
         data = ask.head()
         writer.write(data[: len(data) // 2] if way == 0 else data)
-        with suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+        with suppress(OSError, asyncio.IncompleteReadError):
             if way >= 2 and not ask.is_chunked:
                 writer.write(pattern(ask.nonce, 0, ask.body if way == 3 else ask.body // 2))
             if way == 3 and not ask.is_chunked:
@@ -239,30 +171,29 @@ class Load:
         if self._random.random() < 0.5:
             writer.transport.abort()
         else:
-            await _close(connection)
-        self._ledger.add(Outcome(ask.service, kind, ask.method, "", began, time.monotonic(), "left"))
+            await close(connection)
+        self._clients.ledger.add(
+            Outcome(ask.service, kind, ask.method, "", began, time.monotonic(), "left", is_encrypted=ask.is_encrypted)
+        )
 
     async def burst(self, kind: str) -> None:
         """Failures in a row, so that the breaker opens."""
         for _ in range(VISITS[kind][2]):
-            await self._once(kind, self.ask("shaky", method="GET", fault="status-503", size=10))
-
-
-async def _close(connection: Connection) -> None:
-    writer = connection[1]
-    writer.close()
-    with suppress(ConnectionError, OSError):
-        await writer.wait_closed()
+            ask = self._asks.ask("shaky", method="GET", fault="status-503", size=10)
+            await self._clients.once(kind, ask)
 
 
 VISITS: dict[str, tuple[Callable[[Load, str], Awaitable[None]], float, int]] = {
     "keep": (Load.keep, 30, 12),
     "once": (Load.come_once, 60, 1),
+    "back": (Load.come_back, 6, 4),
     "upload": (Load.upload, 10, 1),
     "download": (Load.download, 10, 1),
     "pipeline": (Load.pipeline, 8, 5),
     "leave": (Load.leave, 8, 1),
     "stream": (Load.stream, 0.4, 1),
+    "events": (Load.listen, 0.4, 1),
+    "socket": (Load.socket, 0.6, 1),
     "burst": (Load.burst, 0.4, 14),
 }
 """Each kind of visit: what it does, how often, and how many requests it makes on average."""

@@ -16,6 +16,9 @@ UNDECLARED = "X-Undeclared"
 SHA = "X-Body-Sha256"
 """The field in which the service says what it has received."""
 
+SERVED_BY = "X-Served-By"
+"""The field in which the service says which of its targets answers."""
+
 _BLOCK = 8192
 
 

@@ -16,25 +16,33 @@ MOST_SHOWN = 20
 class Report:
     """What a soak saw. `problems` are all reasons why it was not well; without any, it was.
 
-    `samples` are seconds since the load began, MiB of memory, and open descriptors.
+    `samples` are seconds since the load began, MiB of memory, and open descriptors. `encrypted` requests came by TLS;
+    `messages` came back over WebSockets; `answered` counts the answers of each target; `told` is what the gateway says
+    of itself; `left_over` is what was still under way when nobody asked any more.
     """
 
     seed: int
     minutes: float
     exchanges: int = 0
     per_second: float = 0.0
+    encrypted: int = 0
+    messages: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     explained: dict[str, int] = field(default_factory=dict)
     unexplained: list[str] = field(default_factory=list)
     restarts: int = 0
     reloads: int = 0
+    certificates: int = 0
+    lists: int = 0
     bad_files: int = 0
     skipped_visits: int = 0
     memory: dict[str, float] = field(default_factory=dict)
     samples: list[list[float]] = field(default_factory=list)
     descriptors: dict[str, int] = field(default_factory=dict)
-    in_flight: int = 0
+    left_over: dict[str, int] = field(default_factory=dict)
     log_lines: int = 0
     tracebacks: int = 0
     exit_status: int = 0
@@ -44,16 +52,20 @@ class Report:
         """For people."""
         lines = [
             f"{self.exchanges} exchanges in {self.minutes:g} min ({self.per_second:.0f} a second), seed {self.seed}; "
-            f"{self.restarts} restarts of services, {self.reloads} reloads and {self.bad_files} of files that cannot "
-            f"be used; {self.skipped_visits} visits left out because too many were under way",
+            f"{self.encrypted} of them by TLS; {self.messages} messages came back over WebSockets; "
+            f"{self.skipped_visits} visits left out because too many were under way",
+            f"{self.restarts} restarts of services, {self.reloads} reloads, {self.certificates} new certificates, "
+            f"{self.lists} new lists of targets, {self.bad_files} files that cannot be used or trusted",
             _counted("requests by kind of client", self.kinds),
+            f"answers by target: {_numbers(dict(sorted(self.answered.items())))}",
+            f"told by the gateway: {_numbers(self.told)}",
             _counted("seen by clients", self.seen),
             _counted("explained", self.explained),
             f"unexplained: {len(self.unexplained)}",
             *(f"  {one}" for one in self.unexplained[:MOST_SHOWN]),
             f"memory: {_numbers(self.memory)}",
             f"descriptors: {_numbers(self.descriptors)}",
-            f"in flight at the end: {self.in_flight}; lines in the access log: {self.log_lines}; "
+            f"left over at the end: {_numbers(self.left_over)}; lines in the access log: {self.log_lines}; "
             f"tracebacks in the log: {self.tracebacks}; exit status: {self.exit_status}",
             "well" if not self.problems else "NOT WELL:",
             *(f"  {problem}" for problem in self.problems),
@@ -71,7 +83,7 @@ def _counted(title: str, counts: Mapping[str, int]) -> str:
 
 
 def _numbers(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in values.items())
+    return ", ".join(f"{name} {value:.10g}" for name, value in values.items())
 
 
 def read_log(file: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:

@@ -1,14 +1,13 @@
-"""The services of the soak, and the gateway's configuration for them."""
+"""The services of the soak: what each is there for, and what may happen to it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from bench.soak.outcomes import BREAKER_FAILURES, RECOVERY_S
+from bench.soak.faults import ANY, MENDED, PLAIN
+from bench.soak.history import BREAKER_FAILURES, RECOVERY_S
 
 LIMIT = 20
 """What the limited service admits of a client in a second."""
@@ -16,54 +15,75 @@ LIMIT = 20
 
 @dataclass(frozen=True)
 class Service:
-    """A service: how many targets it has, what may happen to it, and what the gateway is told of it.
+    """How many targets it has, how often it is asked, and what the gateway is told of it beside that.
 
-    `restarts`: its processes are killed and started again. `races`: it closes connections when it likes.
+    Nobody asks one without `weight`: others lead to it. `faults` are what a request may ask of it. `restarts`: its
+    processes are killed and started again. `encrypted`: so many of its targets, the last ones, speak TLS. `is_found`:
+    its targets stand in a file that changes. `wild` is the share of requests that it misuses of its own accord.
     """
 
     targets: int
-    weight: int
+    weight: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
-    faults: bool = True
-    races: bool = False
+    faults: tuple[str, ...] = PLAIN
     restarts: bool = False
+    encrypted: int = 0
+    is_found: bool = False
+    wild: float = 0.0
+
+    def is_encrypted(self, number: int) -> bool:
+        """Whether the target with this number speaks TLS."""
+        return number >= self.targets - self.encrypted
 
 
 _BREAKER = {"circuit_breaker": {"failures": BREAKER_FAILURES, "recovery": f"{RECOVERY_S:g}s"}}
+_RETRIES = {
+    "attempts": 2,
+    "methods": ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    "statuses": [503],
+    "replay": "64KiB",
+    # Each fault must be mended, however often chance wants one.
+    "budget": 1,
+    "min_per_second": 100,
+}
 SERVICES = {
     # Nothing happens here but what a request asks for itself: whatever else goes wrong is the gateway's doing.
-    "steady": Service(2, 40),
-    "quiet": Service(1, 10, faults=False),
-    "shaky": Service(2, 25, _BREAKER, races=True, restarts=True),
+    "steady": Service(2, 30),
+    "quiet": Service(1, 8, faults=()),
+    "shaky": Service(2, 20, _BREAKER, faults=ANY, restarts=True),
     "fallen": Service(
-        1, 10, {**_BREAKER, "fallback": {"status": 200, "body": '{"items": []}'}}, races=True, restarts=True
+        1, 8, {**_BREAKER, "fallback": {"status": 200, "body": '{"items": []}'}}, faults=ANY, restarts=True
     ),
-    "limited": Service(1, 5, {"rate_limit": {"limit": LIMIT, "window": "1s"}}, faults=False),
-    "treq": Service(1, 10, {"transport": "treq"}),
+    "limited": Service(1, 5, {"rate_limit": {"limit": LIMIT, "window": "1s"}}, faults=()),
+    "treq": Service(2, 8, {"transport": "treq"}, encrypted=1),
+    "secure": Service(2, 14, {"balance": "latency"}, encrypted=2),
+    "found": Service(3, 10, {"balance": {"strategy": "hash", "key": "header:X-Nonce"}}, is_found=True),
+    "sticky": Service(2, 2, {"balance": {"sticky": {"secret": "50ac" * 16}}}, faults=()),
+    "again": Service(2, 8, {"balance": "round-robin", "retries": _RETRIES, "hedging": {"after": "p95"}}, faults=MENDED),
+    "divided": Service(1, 8),
+    "canary": Service(1, 0, {**_BREAKER, "fallback": {"service": "divided"}}, restarts=True),
+    "mirrored": Service(1, 8, {"mirror": {"service": "shadow", "share": "50%", "methods": ["*"]}}, faults=()),
+    "shadow": Service(1, 0, restarts=True, wild=0.3),
 }  # fmt: skip
+
+DIVIDED = {"canary": "divided"}
+"""A service, and whose requests it gets in part: what happens to the one is seen at the other."""
+
+SHARES = ("10%", "40%")
+"""So much the canary gets, by turns of the configuration."""
+
 LIMITED = frozenset(name for name, service in SERVICES.items() if "rate_limit" in service.options)
-GUARDED = frozenset(name for name, service in SERVICES.items() if "circuit_breaker" in service.options)
+GUARDED = frozenset({name for name, one in SERVICES.items() if "circuit_breaker" in one.options} | {*DIVIDED.values()})
+ENCRYPTED = tuple(name for name, service in SERVICES.items() if service.encrypted)
+FOUND = tuple(name for name, service in SERVICES.items() if service.is_found)
+
+SOCKETS = ("steady", "secure", "found", "shaky")
+"""WebSockets lead here. At the last one alone they may end before their client wants it."""
+
+EVENTS = ("steady", "secure", "found", "treq")
+"""Streams of events come from here."""
 
 
-def configuration(port: int, ports: Mapping[str, Sequence[int]], log: Path, generation: int) -> str:
-    """The gateway's file. Each generation of it says its number in every answer, and every other has a route more."""
-    services: dict[str, Any] = {}
-    for name, service in SERVICES.items():
-        targets = [f"http://127.0.0.1:{one}" for one in ports[name]]
-        services[name] = {"prefix": f"/{name}", "targets": targets, **service.options}
-    if generation % 2:
-        services["extra"] = {"prefix": "/extra", "targets": services["quiet"]["targets"]}
-    tree = {
-        "listen": [f"tcp:{port}:interface=127.0.0.1"],
-        "access_log": {"file": str(log), "rotate": "10GiB"},
-        "defaults": {
-            "rate_limit": False,
-            "circuit_breaker": False,
-            "health_check": {"interval": "2s", "timeout": "1s"},
-            "timeouts": {"connect": "2s", "response": "2s", "idle": "2s", "pool": "2s"},
-            "pool": {"idle": "2s"},
-            "headers": {"set_response": {"X-Generation": str(generation)}},
-        },
-        "services": services,
-    }
-    return json.dumps(tree, indent=1)
+def target(service: str, number: int) -> str:
+    """The name of a target, by which it calls itself."""
+    return f"{service}-{number}"

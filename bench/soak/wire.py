@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -11,6 +12,9 @@ from bench.soak.patterns import NONCE, Check
 
 PATIENCE_S = 30.0
 """Longer than the gateway may be silent for anything here; a client that waits longer has been forgotten."""
+
+SWITCHING = 101
+"""The status of the last answer before another protocol."""
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -37,11 +41,6 @@ class Answer:
     def is_own(self) -> bool:
         """The gateway itself answered: no service repeated the nonce."""
         return NONCE.lower() not in self.fields
-
-
-async def connected(port: int) -> Connection:
-    """A new connection to the gateway."""
-    return await asyncio.open_connection("127.0.0.1", port, limit=256 * 1024)
 
 
 def request(method: str, target: str, fields: list[tuple[str, str]]) -> bytes:
@@ -85,7 +84,7 @@ async def read_answer(reader: asyncio.StreamReader, method: str, nonce: str, pau
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         if answer.status or (isinstance(error, asyncio.IncompleteReadError) and error.partial):
             answer.ending = "cut"
-    except (ValueError, IndexError, asyncio.LimitOverrunError):
+    except (ValueError, IndexError, ssl.SSLError, asyncio.LimitOverrunError):
         answer.ending = "broken"
     if answer.is_own and answer.text:
         with suppress(ValueError, AttributeError):
@@ -95,12 +94,12 @@ async def read_answer(reader: asyncio.StreamReader, method: str, nonce: str, pau
 
 async def _read(reader: _Patient, answer: Answer, method: str, nonce: str, pause_s: float) -> None:
     status, fields = await _read_head(reader)
-    while status < 200:
+    while status < 200 and status != SWITCHING:
         answer.interim += 1
         status, fields = await _read_head(reader)
     answer.status, answer.fields = status, fields
     check = Check(nonce)
-    if method != "HEAD" and status not in (204, 304):
+    if method != "HEAD" and status not in (SWITCHING, 204, 304):
         await _read_body(reader, answer, check, pause_s)
     answer.ending = "whole"
 

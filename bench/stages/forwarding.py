@@ -11,9 +11,9 @@ from apigateway.exchange import Exchange
 from apigateway.upstream.balancing.only import Only
 from apigateway.upstream.breaker import CircuitBreaker
 from apigateway.upstream.health import TargetHealth
-from apigateway.upstream.native_connection import NativeConnection
-from apigateway.upstream.native_transport import NativeTransport
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.native.connection import NativeConnection
+from apigateway.upstream.native.transport import NativeTransport
+from apigateway.upstream.steps.plan import ForwardPlan
 from apigateway.upstream.target import Target
 from bench.stages.memory import Sink
 from bench.stages.messages import Heads, exchange_of

@@ -9,7 +9,7 @@ from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import HeadLimits, RequestReader
 from apigateway.http.response_reader import ResponseReader
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.steps.plan import ForwardPlan
 from bench.stages.messages import (
     ANSWER,
     BODY,

@@ -12,7 +12,7 @@ from apigateway.routing.proxy_resource import ProxyResource
 from apigateway.routing.route import Route
 from apigateway.routing.snapshot import Snapshot
 from apigateway.routing.tree import Branch, mount
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.steps.plan import ForwardPlan
 from bench.stages.messages import Heads, exchange_of
 from bench.stages.stage import Now, Stage, Work
 

@@ -29,13 +29,15 @@ from apigateway.telemetry.reloads import Reloads
 from apigateway.telemetry.telemetry import Telemetry
 from apigateway.testing.exchanges import exchange_for
 from apigateway.upstream.breaker import CircuitBreaker
-from apigateway.upstream.forward import Forward
 from apigateway.upstream.health import TargetHealth
-from apigateway.upstream.plan import ForwardPlan
-from apigateway.upstream.retry import RetryBudget
+from apigateway.upstream.mirroring.mirror import Mirror, MirrorCounts
 from apigateway.upstream.service import Service
+from apigateway.upstream.steps.forward import Forward
+from apigateway.upstream.steps.plan import ForwardPlan
+from apigateway.upstream.steps.retry import RetryBudget
+from apigateway.upstream.steps.terms import Terms
+from apigateway.upstream.steps.time_limits import TimeLimits
 from apigateway.upstream.target import Target
-from apigateway.upstream.time_limits import TimeLimits
 
 POOL = {"open": 3, "idle": 2, "waiting": 1, "opened": 5, "reused": 40}
 WALL = 1_763_852_281.0
@@ -73,6 +75,8 @@ class Runtime:
         self.is_stopping = False
         self.services: dict[str, Service] = {}
         self.routes: list[Route] = []
+        self.discovered: dict[str, dict[str, Any]] = {}
+        self.awaited: list[str] = []
         self.shedding = Shedding()
         self.telemetry = Telemetry(None, self.clock, self.now)
         self.view = View(
@@ -88,6 +92,8 @@ class Runtime:
             connections=Connections(20, 10, str, self.now).describe,
             reloads=Reloads(),
             reload=lambda asked_by: Deferred(),
+            discovered=lambda: self.discovered,
+            awaited=lambda: self.awaited,
         )
         self.pages = gateway_pages(self.view)
 
@@ -97,10 +103,17 @@ class Runtime:
     def service(self, name: str, *urls: str, breaker: bool = True) -> Service:
         """Add a service; its breakers open at the first failure and rest for 30 seconds."""
         targets = tuple(self._target(url, breaker) for url in urls)
-        limits = TimeLimits(5.0, 30.0, 60.0)
-        self.services[name] = service = Service(name, targets, limits, RetryBudget(), 1, self.now)
+        terms = Terms(TimeLimits(5.0, 30.0, 60.0))
+        self.services[name] = service = Service(name, targets, terms, RetryBudget(), self.now)
         self.routes.append(Route(f"/{name}", f"/{name}".encode(), service))
         return service
+
+    def mirror(self, service: Service, shadow: Service) -> MirrorCounts:
+        """Requests to a service are sent to another one as well; what is counted of them."""
+        counts = MirrorCounts()
+        mirror = Mirror(shadow, "/r (mirrored)", ForwardPlan(), counts, set(), lambda: 0.0, lambda copy: None)
+        self.routes.append(Route("/r", b"/r", service, mirrors=(mirror,)))
+        return counts
 
     def begin(self, service: Service, route: str) -> None:
         """An exchange is under way, and stays so."""

@@ -53,6 +53,18 @@ class HealthTests(PagesTestCase):
         self.runtime.fail(self.product.targets[1])
         self.assertEqual(self.told()[2]["product"], "unhealthy")
 
+    def test_a_service_that_only_gets_requests_again_makes_the_whole_neither_ill_nor_well(self) -> None:
+        shadow = self.runtime.service("shadow", "http://c.internal:1")
+        self.runtime.routes.pop()
+        self.runtime.mirror(self.auth, shadow)
+        self.lose(shadow)
+        self.assertEqual(self.told()[:2], (200, "healthy"))
+        self.assertEqual(self.told()[2]["shadow"], "unhealthy")
+        self.runtime.check(shadow.targets[0])
+        self.lose(self.auth)
+        self.lose(self.product)
+        self.assertEqual(self.told()[:2], (503, "unhealthy"))
+
     def test_without_a_usable_service_the_gateway_is_unhealthy_and_answers_503(self) -> None:
         self.lose(self.auth)
         self.lose(self.product)
@@ -133,16 +145,38 @@ class ReadinessTests(PagesTestCase):
         self.auth = self.runtime.service("auth", "http://auth.internal:8001")
         self.product = self.runtime.service("product", "http://a.internal:8002")
 
+    def test_not_while_the_first_targets_of_a_service_are_looked_for(self) -> None:
+        self.runtime.service("product", "http://a:8002")
+        self.runtime.awaited = ["orders", "stock"]
+        answer = self.ask("/health/ready")
+        told = {"status": "not ready", "reason": "targets are looked for: orders, stock"}
+        self.assertEqual((answer.status, answer.json), (503, told))
+        self.runtime.awaited = []
+        self.assertEqual(self.ask("/health/ready").status, 200)
+
     def test_it_is_200_while_some_service_can_be_reached(self) -> None:
         self.runtime.fail(self.auth.targets[0])
         answer = self.ask("/health/ready")
         self.assertEqual((answer.status, answer.json), (200, {"status": "ready"}))
 
     def test_it_is_503_when_no_service_can_be_reached(self) -> None:
-        self.runtime.fail(self.auth.targets[0])
-        self.runtime.check(self.product.targets[0], "refused")
+        for service in (self.auth, self.product):
+            self.runtime.fail(service.targets[0])
         answer = self.ask("/health/ready")
         self.assertEqual((answer.status, answer.json["reason"]), (503, "no service can be reached"))
+
+    def test_it_is_200_where_only_health_checks_complain_as_all_are_tried_then(self) -> None:
+        for service in (self.auth, self.product):
+            self.runtime.check(service.targets[0], "status 404")
+        self.assertEqual((self.ask("/health").status, self.ask("/health/ready").status), (503, 200))
+
+    def test_what_only_gets_requests_again_does_not_make_it_ready(self) -> None:
+        shadow = self.runtime.service("shadow", "http://c.internal:1")
+        self.runtime.routes.pop()
+        self.runtime.mirror(self.auth, shadow)
+        for service in (self.auth, self.product):
+            self.runtime.fail(service.targets[0])
+        self.assertEqual(self.ask("/health/ready").status, 503)
 
     def test_it_is_503_from_the_moment_the_gateway_stops(self) -> None:
         self.runtime.is_stopping = True
@@ -151,7 +185,10 @@ class ReadinessTests(PagesTestCase):
 
     def test_it_is_200_again_once_a_service_is_back(self) -> None:
         for service in (self.auth, self.product):
-            self.runtime.check(service.targets[0], "refused")
+            self.runtime.fail(service.targets[0])
         self.assertEqual(self.ask("/health/ready").status, 503)
-        self.runtime.check(self.auth.targets[0])
+        breaker = self.auth.targets[0].breaker
+        assert breaker is not None
+        later = 1000.0
+        breaker.success(breaker.allows(later), later)
         self.assertEqual(self.ask("/health/ready").status, 200)

@@ -32,9 +32,29 @@ class MetricsTests(PagesTestCase):
         self.assertEqual(sum(read["apigateway_requests_total"].values()), 1)
         self.assertEqual(read["apigateway_own_seconds_count"], {("product", "product /api"): 1})
 
+    def test_what_became_of_requests_that_were_sent_again_is_told(self) -> None:
+        counts = self.runtime.mirror(self.product, self.product)
+        counts.sent, counts.failed, counts.in_flight, counts.too_many, counts.too_large = 9, 2, 1, 4, 3
+        read, own = self.read(), ("product", "/r (mirrored)")
+        self.assertEqual(read["apigateway_mirror_sent_total"], {own: 9})
+        self.assertEqual(read["apigateway_mirror_failed_total"], {own: 2})
+        self.assertEqual(read["apigateway_mirror_in_flight"], {own: 1})
+        self.assertEqual(read["apigateway_mirror_dropped_total"], {(*own, "too_many"): 4, (*own, "too_large"): 3})
+
+    def test_what_is_discovered_is_told_by_service(self) -> None:
+        self.assertNotIn("apigateway_discovered_targets", self.read())
+        self.runtime.discovered = {
+            "product": {"targets": 2, "error": None},
+            "auth": {"targets": 0, "error": "no answer"},
+        }
+        read = self.read()
+        self.assertEqual(read["apigateway_discovered_targets"], {("product",): 2, ("auth",): 0})
+        self.assertEqual(read["apigateway_discovery_failing"], {("product",): 0, ("auth",): 1})
+
     def test_services_and_targets_are_told_as_they_are_now(self) -> None:
         target = self.product.targets[0]
         target.in_flight, target.failures = 4, 2
+        self.product.targets[1].standing.is_ejected, self.product.targets[1].standing.ejections = True, 2
         self.runtime.check(target, "refused")
         self.runtime.begin(self.product, "/product")
         read = self.read()
@@ -44,6 +64,9 @@ class MetricsTests(PagesTestCase):
         self.assertEqual(read["apigateway_target_in_flight"], {a: 4, b: 0})
         self.assertEqual(read["apigateway_target_failures_total"], {a: 2, b: 0})
         self.assertEqual(read["apigateway_target_healthy"], {a: 0, b: 1})
+        self.assertEqual(read["apigateway_target_ejected"], {a: 0, b: 1})
+        self.assertEqual(read["apigateway_target_ejections_total"], {a: 0, b: 2})
+        self.assertEqual(read["apigateway_panic"], {("product",): 0})
         pool = [
             read[f"apigateway_pool_{name}"][a] for name in ("open", "idle", "waiting", "opened_total", "reused_total")
         ]

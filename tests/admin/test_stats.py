@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from apigateway import __version__
 from apigateway.errors import OVERLOADED, POOL_EXHAUSTED, RATE_LIMITED, SERVICE_OVERLOADED
+from apigateway.upstream.balancing.ewma import PeakEwma
+from apigateway.upstream.balancing.group import Group
+from apigateway.upstream.balancing.panic import Panic
+from apigateway.upstream.balancing.watch import Watch
 from tests.admin.runtime import POOL, PagesTestCase
 from tests.telemetry.ended import ended
 
@@ -53,6 +57,18 @@ class StatsTests(PagesTestCase):
         self.assertEqual((one["in_flight"], one["attempts"], one["failures"], one["pool"]), (1, 8, 2, POOL))
         self.assertEqual(one["health"]["state"], "unchecked")
 
+    def test_it_tells_how_targets_are_discovered_and_since_when_that_fails(self) -> None:
+        self.runtime.clock.advance(90)
+        told = {"by": "dns http://a", "targets": 2, "changed_ago_s": 30.0, "failing_for_s": None, "error": None}
+        self.runtime.discovered["product"] = told
+        shown = self.ask("/gateway/stats").json["services"]["product"]["discovery"]
+        self.assertEqual(shown, {**told, "changed": "2025-11-22T22:59:01.000Z", "failing_since": None})
+        self.runtime.discovered["product"] = {**told, "failing_for_s": 10.0, "error": "no answer"}
+        shown = self.ask("/gateway/stats").json["services"]["product"]["discovery"]
+        self.assertEqual((shown["failing_since"], shown["error"]), ("2025-11-22T22:59:21.000Z", "no answer"))
+        self.runtime.discovered.clear()
+        self.assertIsNone(self.ask("/gateway/stats").json["services"]["product"]["discovery"])
+
     def test_changes_of_a_breaker_are_told_with_time_and_reason(self) -> None:
         self.runtime.fail(self.product.targets[1])
         self.runtime.clock.advance(5)
@@ -62,6 +78,33 @@ class StatsTests(PagesTestCase):
         self.assertEqual((change["from"], change["to"]), ("closed", "open"))
         self.assertEqual((change["time"], change["ago_s"]), ("2025-11-22T22:58:01.000Z", 5.0))
         self.assertIn("status 503", change["reason"])
+
+    def test_it_tells_what_became_of_the_requests_that_were_sent_to_a_service_again(self) -> None:
+        self.runtime.mirror(self.product, self.product).sent = 7
+        self.runtime.service("plain", "http://c:1")
+        told = self.ask("/gateway/stats").json["services"]
+        counts = {"in_flight": 0, "sent": 7, "failed": 0, "too_many": 0, "too_large": 0}
+        self.assertEqual(told["product"]["mirrored"], {"/r (mirrored)": counts})
+        self.assertNotIn("mirrored", told["plain"])
+
+    def test_it_tells_how_targets_stand_among_the_others(self) -> None:
+        one, other = self.product.targets
+        one.standing.is_ejected, one.standing.ejected_until, one.standing.ejections = True, 30.0, 1
+        other.latency = PeakEwma(10.0)
+        other.latency.learn(0.25, 0.0)
+        told = self.ask("/gateway/stats").json["services"]["product"]
+        first, second = told["targets"].values()
+        self.assertEqual(first["standing"], {"state": "ejected", "share": 0.0, "ejections": 1, "returns_in_s": 30.0})
+        self.assertEqual((first["latency_ms"], second["latency_ms"]), (None, 250.0))
+        self.assertEqual(told["status"], "degraded", "one is left out")
+
+    def test_it_tells_of_a_panic(self) -> None:
+        self.assertFalse(self.ask("/gateway/stats").json["services"]["product"]["panic"])
+        self.product.watch = Watch(Group(self.product.targets), Panic("product"))
+        for target in self.product.targets:
+            target.health.healthy = False
+        self.product.watch.tick(0.0)
+        self.assertTrue(self.ask("/gateway/stats").json["services"]["product"]["panic"])
 
     def test_a_target_without_a_breaker_has_none(self) -> None:
         self.runtime.service("plain", "http://c:1", breaker=False)

@@ -78,7 +78,7 @@ class ChangeTests(AssemblyTestCase):
         target = shop.targets[0]
         assert target.breaker is not None
         self.assertEqual((target.breaker.state, target.health.healthy, target.weight), ("open", False, 2))
-        self.assertEqual(shop.limits.response, 3.0)
+        self.assertEqual(shop.terms.limits.response, 3.0)
 
     def test_a_health_that_is_no_longer_checked_counts_for_nothing(self) -> None:
         text = one().replace("health_check: {path: /health, interval: 10s}", "health_check: false")

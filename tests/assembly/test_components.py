@@ -17,8 +17,8 @@ from apigateway.config import model
 from apigateway.discovery.resolver import Resolver
 from apigateway.interfaces import ICircuitBreaker, IHealthChecker, IRateLimiter, ITransport
 from apigateway.testing.memory import MemoryNetwork
-from apigateway.upstream.native_transport import NativeTransport
-from apigateway.upstream.treq_transport import TreqTransport
+from apigateway.upstream.native.transport import NativeTransport
+from apigateway.upstream.treq.transport import TreqTransport
 
 SHOP = model.Service("shop", (), (model.Target("http://10.0.0.1"),))
 
@@ -29,7 +29,7 @@ class ComponentsTests(SynchronousTestCase):
         around = Surroundings(network.reactor, network.reactor.connectTCP, network.now)
         resolver = Resolver(lambda host: Deferred(), network.now)
         self.components = default_components()
-        self.target = TargetSpec(SHOP, "http://10.0.0.1", around, resolver)
+        self.target = TargetSpec(SHOP, SHOP.targets[0], around, resolver)
         self.service = ServiceSpec(SHOP, (), around, lambda url, timeout_s: Deferred())
 
     def test_both_transports_are_there_by_name(self) -> None:

@@ -38,6 +38,7 @@ services:
       set_response: {X_Set: "1"}
       remove_response: [X-Debug]
   bare: {prefix: /bare, targets: ["http://a"], rate_limit: false, headers: {hide_server: false}}
+  hashed: {prefix: /hashed, targets: ["http://a", "http://b"], balance: {strategy: hash, key: "header:X_Cart"}}
 """
 
 
@@ -48,10 +49,10 @@ class RuleTests(AssemblyTestCase):
         super().setUp()
         self.plans = {route.service.name: route.plan for route in self.snapshot.routes}
 
-    def test_what_a_route_says_of_request_fields_and_what_any_is_chosen_by_is_for_heads_only(self) -> None:
-        rules = {b"x-tier", b"content-type", b"x-sender", b"x-key", b"x-user", b"x-internal"}
+    def test_what_a_route_says_of_request_fields_and_what_decides_where_any_goes_is_for_heads_only(self) -> None:
+        rules = {b"x-tier", b"x-cart", b"content-type", b"x-sender", b"x-key", b"x-user", b"x-internal"}
         self.assertEqual(self.plans["shop"].in_request_head, rules)
-        self.assertEqual(self.plans["bare"].in_request_head, {b"x-tier"})
+        self.assertEqual(self.plans["bare"].in_request_head, {b"x-tier", b"x-cart"})
 
     def test_and_so_is_what_it_says_of_those_of_answers(self) -> None:
         rules = {b"x-set", b"x-debug", b"server", b"x-powered-by"}

@@ -7,8 +7,8 @@ from zope.interface.verify import verifyObject
 from apigateway.http.answers import Answer
 from apigateway.interfaces import ICircuitBreaker, IHealthChecker, ITransport
 from apigateway.routing.tree import locate
-from apigateway.upstream.native_transport import NativeTransport
-from apigateway.upstream.treq_transport import TreqTransport
+from apigateway.upstream.native.transport import NativeTransport
+from apigateway.upstream.treq.transport import TreqTransport
 from tests.assembly.world import AssemblyTestCase
 
 

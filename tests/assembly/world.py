@@ -11,6 +11,7 @@ from apigateway.assembly.assembly import Assembly
 from apigateway.assembly.components import Surroundings
 from apigateway.assembly.registry import Registry
 from apigateway.config.read import parse_text
+from apigateway.config.usable import usable
 from apigateway.routing.snapshot import Snapshot
 from apigateway.testing.memory import MemoryNetwork
 
@@ -65,7 +66,7 @@ class AssemblyTestCase(SynchronousTestCase):
 
     def use(self, text: str, pages: dict[bytes, Resource] | None = None) -> Snapshot:
         """Go on with another configuration."""
-        plan = self.assembly.plan(parse_text(text, "test.yaml", {}), pages or {})
+        plan = self.assembly.plan(usable(parse_text(text, "test.yaml", {})), pages or {})
         self.assembly.use(plan)
         return plan.snapshot
 

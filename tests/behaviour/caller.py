@@ -6,11 +6,15 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from apigateway.testing.certificates import Authority
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.wire import Message, WireReader
 from tests.behaviour.waiting import reactor, until
@@ -123,6 +127,7 @@ class Caller:
         return lost is not None and lost.check(ConnectionDone) is None
 
 
+@implementer(IHandshakeListener)
 class Sink(Protocol):
     """A client that counts what it reads, and reads only while it is told to; its socket holds little."""
 
@@ -131,11 +136,16 @@ class Sink(Protocol):
     def __init__(self) -> None:
         self.size = 0
         self.tail = b""
+        self.shook_hands = False
         self.lost: Failure | None = None
 
     def connectionMade(self) -> None:
         """Keep the kernel from reading ahead."""
         hold_little(self.transport)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is there: only now can it be left unread."""
+        self.shook_hands = True
 
     def dataReceived(self, data: bytes) -> None:
         """Count it."""
@@ -149,14 +159,18 @@ class Sink(Protocol):
 
 def hold_little(transport: Any) -> None:
     """Bound what the kernel keeps for a socket, so that a slow end is felt soon."""
-    sock = transport.getHandle()
+    sock = getattr(transport, "transport", transport).getHandle()  # TLS has another one below
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
 
 
-async def connect(port: int, protocol: Callable[[], Protocol]) -> Any:
-    """A connected protocol."""
-    return await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(protocol))
+async def connect(port: int, protocol: Callable[[], Protocol], trusted: Authority | None = None) -> Any:
+    """A connected protocol; with `trusted` over TLS, as Twisted itself speaks it."""
+    endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    if trusted is not None:
+        root = trustRootFromCertificates([Certificate.loadPEM(trusted.pem)])
+        endpoint = wrapClientTLS(optionsForClientTLS("localhost", root), endpoint)
+    return await endpoint.connect(Factory.forProtocol(protocol))
 
 
 __all__ = ["Caller", "Message", "Sink", "WireReader", "chunked", "connect", "hold_little", "request"]

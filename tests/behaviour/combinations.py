@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-CHANNEL, STOCK = "channel", "stock"
-"""The client's side: our own `Http1Channel`, or a stock twisted.web `Site` over the same resource tree."""
+CHANNEL, STOCK, TLS = "channel", "stock", "tls"
+"""The client's side: our own `Http1Channel`, or a stock twisted.web `Site` over the same resource tree; or the channel
+behind TLS, for tests where that could matter."""
 
 NATIVE, TREQ = "native", "treq"
 """The service's side: `transport: native` or `transport: treq`."""
@@ -46,6 +47,8 @@ CANNOT: dict[str, tuple[str, ...]] = {
     "long answer fields": (TREQ,),
     # It hands a request on when all of its body is there.
     "both bodies at once": (STOCK,),
+    # Neither twisted.web's requests nor Twisted's client give a connection away after a 101.
+    "another protocol": (STOCK, TREQ),
 }
 """What cannot be done → by which ends."""
 
@@ -72,6 +75,7 @@ class Combination(NamedTuple):
 
 
 COMBINATIONS = tuple(Combination(*ends) for ends in product((CHANNEL, STOCK), (NATIVE, TREQ)))
+OVER_TLS = Combination(TLS, NATIVE)
 
 
 def needs(*what: str) -> Callable[[Test], Test]:
@@ -102,10 +106,19 @@ def _where(applies: Callable[[Combination], bool]) -> Callable[[Test], Test]:
 
 def over_all_combinations(case: Case) -> Case:
     """Make of each test, which takes a `Combination`, one test for each combination that it applies to."""
+    return _over(COMBINATIONS, case)
+
+
+def over_tls_too(case: Case) -> Case:
+    """As `over_all_combinations`, and over TLS: for what is about bytes on the wire, their pace and their end."""
+    return _over((*COMBINATIONS, OVER_TLS), case)
+
+
+def _over(combinations: tuple[Combination, ...], case: Case) -> Case:
     for name, test in list(vars(case).items()):
         if name.startswith("test_"):
             delattr(case, name)
-            for via in COMBINATIONS:
+            for via in combinations:
                 if all(applies(via) for applies in getattr(test, "conditions", ())):
                     setattr(case, f"{name}__{via}", _through(test, via))
     return case

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -139,7 +140,7 @@ http {{
     access_log off; keepalive_timeout 1s; client_body_temp_path {folder}; proxy_temp_path {folder};
     fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
     server {{
-        listen 127.0.0.1:{port}; root {folder}; default_type text/plain;
+        listen 127.0.0.1:{port}{tls}; root {folder}; default_type text/plain; {options}
         location /api/seen {{ return 200 "$request_method $request_uri $http_x_forwarded_for $http_connection\\n"; }}
         location /api/small {{ client_max_body_size 10; return 200; }}
     }}
@@ -147,8 +148,8 @@ http {{
 """
 
 
-async def nginx_server(test: TestCase, files: dict[str, bytes]) -> str:
-    """The URL of an nginx with these files, by path."""
+async def nginx_server(test: TestCase, files: dict[str, bytes], tls: str = "") -> str:
+    """The URL of an nginx with these files, by path; `tls` are options with which it speaks that."""
     path = program("nginx")
     folder, port = Path(test.mktemp()).absolute(), free_port()
     folder.mkdir()
@@ -156,7 +157,7 @@ async def nginx_server(test: TestCase, files: dict[str, bytes]) -> str:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     configuration = folder / "nginx.conf"
-    configuration.write_text(_NGINX.format(folder=folder, port=port))
+    configuration.write_text(_NGINX.format(folder=folder, port=port, tls=" ssl" if tls else "", options=tls))
     process = subprocess.Popen([path, "-c", str(configuration), "-e", "stderr"], stderr=subprocess.PIPE)
 
     def end() -> None:
@@ -167,10 +168,32 @@ async def nginx_server(test: TestCase, files: dict[str, bytes]) -> str:
     await until(lambda: (folder / "pid").exists() or process.poll() is not None, "nginx")
     if process.poll() is not None:
         raise AssertionError(f"nginx does not start: {process.communicate()[1]!r}")
-    return f"http://127.0.0.1:{port}"
+    return f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+
+
+async def openssl_server(test: TestCase, *options: str) -> str:
+    """The URL of OpenSSL's own test server, which tells of each handshake."""
+    path, port = program("openssl"), free_port()
+    command = [path, "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def end() -> None:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+    test.addCleanup(deferToThread, end)
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0 or process.poll() is not None
+
+    await until(listens, "openssl s_server")
+    if process.poll() is not None:
+        raise AssertionError(f"openssl does not start: {process.communicate()[1]!r}")
+    return f"https://localhost:{port}"
 
 
 __all__ = [
-    "curl", "in_thread", "library_server", "nginx_server", "package", "program", "reactor", "run", "uvicorn_server",
-    "werkzeug_server",
+    "curl", "in_thread", "library_server", "nginx_server", "openssl_server", "package", "program", "reactor", "run",
+    "uvicorn_server", "werkzeug_server",
 ]  # fmt: skip

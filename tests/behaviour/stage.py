@@ -21,16 +21,19 @@ from apigateway.config.model import Configuration, Stop
 from apigateway.config.read import parse_text
 from apigateway.gateway import Gateway
 from apigateway.interfaces import IExchangeObserver, IPolicyPlugin
+from apigateway.testing.certificates import Authority
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.wire import Message
 from apigateway.upstream.target import Target
 from tests.behaviour.caller import Caller, Sink, connect
-from tests.behaviour.combinations import STOCK, Combination
+from tests.behaviour.combinations import STOCK, TLS, Combination
 from tests.behaviour.waiting import reactor, until
 
 SWEEP_S = 0.01
 """How often the gateway looks at deadlines here, so that no test waits long for one."""
+
+ENDPOINT = "tcp:0:interface=127.0.0.1"
 
 Options = Mapping[str, Any]
 
@@ -58,6 +61,7 @@ class Stage:
         test.patch(gateway_module, "SWEEP_S", SWEEP_S)
         self._test = test
         self._via = via
+        self._authority = Authority() if via.downstream == TLS else None
         self._ahead_s = 0.0
         self._connections: list[MemoryClient | Sink] = []
         self._listeners: dict[str, Any] = {}
@@ -79,9 +83,17 @@ class Stage:
 
     def _configuration(self, services: Mapping[str, Options], top: Options) -> Configuration:
         placed = {name: self._placed(name, options) for name, options in services.items()}
-        tree = {"listen": ["tcp:0:interface=127.0.0.1"], "access_log": False, **top, "services": placed}
+        tree = {"listen": [self._listener()], "access_log": False, **top, "services": placed}
         configuration = parse_text(json.dumps(tree), "test.yaml", {})
         return replace(configuration, stop=configuration.stop if "stop" in top else Stop(accept=0.0, drain=0.0))
+
+    def _listener(self) -> Any:
+        if self._authority is None:
+            return ENDPOINT
+        folder = Path(self._test.mktemp()).absolute()
+        folder.mkdir()
+        certificate, key = self._authority.server("localhost").write(folder)
+        return {"endpoint": ENDPOINT, "tls": {"certificates": [{"certificate": certificate, "key": key}]}}
 
     def _placed(self, name: str, options: Options) -> dict[str, Any]:
         given = options.get("targets", [name])
@@ -115,6 +127,10 @@ class Stage:
             connection.reset()
         await until(lambda: not self.services[name].open_connections, "the end of a service")
 
+    def open_service(self, name: str, port: int) -> None:
+        """A scripted service that was closed is there again, where it was."""
+        self._listeners[name] = self.services[name].listen(reactor, port)
+
     def target(self, service: str = "one", index: int = 0) -> Target:
         """The gateway's own view of a target."""
         return self.gateway.snapshot.services[service].targets[index]
@@ -129,14 +145,16 @@ class Stage:
 
     async def call(self) -> Caller:
         """A new connection to the gateway."""
-        connection: MemoryClient = await connect(self.port, MemoryClient)
+        connection: MemoryClient = await connect(self.port, MemoryClient, self._authority)
         self._connections.append(connection)
         return Caller(connection)
 
     async def sink(self) -> Sink:
         """A new connection for a client that may be slow; it does not read yet."""
-        sink: Sink = await connect(self.port, Sink)
+        sink: Sink = await connect(self.port, Sink, self._authority)
         self._connections.append(sink)
+        if self._authority is not None:
+            await until(lambda: sink.shook_hands, "a handshake")
         sink.transport.pauseProducing()
         return sink
 

@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, Close, CloseSending, ReadAll, Reset, Respond, Step
 from tests.behaviour.caller import Caller
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
 from tests.behaviour.stage import Stage, logged, problem
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import a_moment, until
@@ -16,7 +16,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\n12345"
 
 
-@over_all_combinations
+@over_tls_too
 class BrokenAnswerTests(TestCase):
     """A service that dies in the middle of a body never looks complete to the client."""
 
@@ -68,7 +68,7 @@ class BrokenAnswerTests(TestCase):
         self.assertEqual((entry["status"], entry["cause"]), (200, "connection-lost"))
 
 
-@over_all_combinations
+@over_tls_too
 class BadServiceTests(TestCase):
     async def test_a_service_that_is_not_there_gets_502(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -124,7 +124,7 @@ class BadServiceTests(TestCase):
         await caller.closed()
 
 
-@over_all_combinations
+@over_tls_too
 class ClientGoneTests(TestCase):
     async def _gone(self, stage: Stage, log: str, cause: str = "client-gone", status: int = 499) -> None:
         await until(lambda: not stage.one.open_connections, "the end of the request to the service")

@@ -6,13 +6,13 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, Close, ReadAll, Respond
 from tests.behaviour.caller import chunked, request
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
 from tests.behaviour.stage import Stage, problem
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import a_moment, a_turn, until
 
 
-@over_all_combinations
+@over_tls_too
 class KeepAliveTests(TestCase):
     async def test_a_connection_carries_one_exchange_after_the_other(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -117,7 +117,7 @@ class KeepAliveTests(TestCase):
         self.assertEqual([(await caller.get("/api")).status for caller in callers], [200] * 4)
 
 
-@over_all_combinations
+@over_tls_too
 class PipelineTests(TestCase):
     async def test_pipelined_requests_are_answered_in_order(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -167,7 +167,7 @@ class PipelineTests(TestCase):
         self.assertEqual([one.target for one in stage.one.requests], ["/api/1"])
 
 
-@over_all_combinations
+@over_tls_too
 class MethodTests(TestCase):
     async def test_head_gets_the_head_only(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -234,7 +234,7 @@ class MethodTests(TestCase):
         self.assertEqual((await stage.request()).body, b"query")
 
 
-@over_all_combinations
+@over_tls_too
 class TargetFormTests(TestCase):
     @needs("absolute form")
     async def test_the_absolute_form_is_routed_by_its_path_and_named_by_its_host(self, via: Combination) -> None:
@@ -249,7 +249,7 @@ class TargetFormTests(TestCase):
         self.assertEqual((await Stage(self, via).get("http://shop.example.com/api/x")).status, 404)
 
 
-@over_all_combinations
+@over_tls_too
 class FramingTests(TestCase):
     async def test_a_body_of_known_length_keeps_it(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -318,6 +318,7 @@ class FramingTests(TestCase):
         stage.one.does(ReadAll(), Respond(b"HTTP/1.1 299 Quite Fine\r\nContent-Length: 0\r\n\r\n"))
         self.assertEqual((await stage.get("/api")).raw_head.split(b"\r\n")[0], b"HTTP/1.1 299 Quite Fine")
 
+    @lacks("another protocol")
     async def test_an_upgrade_is_not_passed_on_and_the_request_is_served_as_it_is(self, via: Combination) -> None:
         stage = Stage(self, via)
         caller = await stage.call()
@@ -349,7 +350,7 @@ MALFORMED = {
 }
 
 
-@over_all_combinations
+@over_tls_too
 class MalformedTests(TestCase):
     @needs("refusals of malformed heads")
     async def test_what_is_malformed_gets_a_problem_and_the_end(self, via: Combination) -> None:
@@ -398,7 +399,7 @@ class MalformedTests(TestCase):
         await until(lambda: not stage.one.open_connections, "the end of the request to the service")
 
 
-@over_all_combinations
+@over_tls_too
 class HeadLimitTests(TestCase):
     @needs("limits on heads")
     async def test_a_target_that_is_too_long_gets_414(self, via: Combination) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, ReadAll, Respond
-from apigateway.upstream.crowding import CROWDED_RATE, PATIENCE_S
+from apigateway.upstream.pool.crowding import CROWDED_RATE, PATIENCE_S
 from tests.behaviour.caller import Caller, Sink, request
 from tests.behaviour.combinations import Combination, needs, over_all_combinations
 from tests.behaviour.stage import Stage, logged, problem

@@ -9,13 +9,13 @@ from twisted.trial.unittest import TestCase
 from apigateway.http.request_reader import PIPELINED
 from apigateway.testing.steps import Answer, ReadAll, Respond, StopReading
 from tests.behaviour.caller import Caller, Sink, request
-from tests.behaviour.combinations import CHANNEL, Combination, needs, only, over_all_combinations
+from tests.behaviour.combinations import CHANNEL, Combination, needs, only, over_tls_too
 from tests.behaviour.stage import Stage, logged, problem
 from tests.behaviour.steps import Flood, Gate, HoldLittle
 from tests.behaviour.waiting import a_moment, until, until_still
 
 
-@over_all_combinations
+@over_tls_too
 class ConnectionFloodTests(TestCase):
     async def flood(self, stage: Stage, data: bytes, count: int) -> list[Caller]:
         callers = [(await stage.call()).send(data) for _ in range(count)]
@@ -85,7 +85,7 @@ def _grew(sink: Sink, size: int) -> bool:
     return sink.size > size
 
 
-@over_all_combinations
+@over_tls_too
 class RateTests(TestCase):
     @needs("time limits of clients")
     async def test_a_body_that_drips_is_ended(self, via: Combination) -> None:
@@ -137,7 +137,7 @@ class RateTests(TestCase):
         self.assertEqual(caller.finals, [])
 
 
-@over_all_combinations
+@over_tls_too
 class LeavingTests(TestCase):
     """A client that has gone is noticed also while nothing is read from it."""
 

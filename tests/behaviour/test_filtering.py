@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
+from apigateway.testing.steps import Stall
 from tests.behaviour.caller import chunked
 from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
 from tests.behaviour.stage import Stage, logged, problem
@@ -179,6 +180,25 @@ class CorsTests(TestCase):
         answer = await stage.get("/api", f"Origin: {self.PAGE}")
         problem(self, answer, 429, "rate-limited")
         self.assertEqual(answer.get_all(b"access-control-allow-origin"), [self.PAGE.encode()])
+
+    async def test_so_can_refusals_that_come_before_all_policies(self, via: Combination) -> None:
+        options = {"methods": ["GET"], "cors": {"origins": [self.PAGE]}, "headers": {"security": True}}
+        stage = Stage(self, via, {"one": {"prefix": "/api", **options}}, limits={"exchanges": 1})
+        stage.one.does(Stall())
+        (await stage.call()).ask("GET", "/api")
+        await until(lambda: stage.one.requests, stage.one)
+        for method, target, status, cause in (
+            ("PUT", "/api", 405, "method-not-allowed"),
+            ("GET", "/api/%2e%2e/x", 400, "ambiguous-path"),
+            ("GET", "/api", 503, "overloaded"),
+        ):
+            answer = await stage.ask(method, target, f"Origin: {self.PAGE}")
+            problem(self, answer, status, cause)
+            self.assertEqual(answer.get_all(b"access-control-allow-origin"), [self.PAGE.encode()], cause)
+            self.assertEqual(answer.get_all(b"x-frame-options"), [b"DENY"], cause)
+            self.assertEqual(answer.get_all(b"x-content-type-options"), [b"nosniff"], cause)
+            other = await stage.ask(method, target, "Origin: https://evil.example")
+            self.assertEqual(other.get_all(b"access-control-allow-origin"), [], cause)
 
     async def test_preflights_are_not_counted(self, via: Combination) -> None:
         stage = Stage(

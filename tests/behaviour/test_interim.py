@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, Close, ReadAll, Respond
 from tests.behaviour.caller import Caller, chunked
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
 from tests.behaviour.stage import Options, Stage, problem
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import a_moment, until
@@ -19,7 +19,7 @@ def expecting(caller: Caller, target: str = "/api", length: int = 5) -> Caller:
     return caller.ask("POST", target, "Expect: 100-continue", f"Content-Length: {length}", "Content-Type: text/plain")
 
 
-@over_all_combinations
+@over_tls_too
 class ContinueTests(TestCase):
     async def test_a_client_that_waits_is_told_to_send_its_body(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -106,7 +106,7 @@ class ContinueTests(TestCase):
         problem(self, await caller.send(b"12345").answer(), 405, "method-not-allowed")
 
 
-@over_all_combinations
+@over_tls_too
 class InterimTests(TestCase):
     HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n"
 
@@ -161,7 +161,7 @@ WITH_TRAILERS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Su
 ANSWER_WITH_TRAILERS = WITH_TRAILERS + chunked(b"abc", trailers="X-Sum: 6\r\n")
 
 
-@over_all_combinations
+@over_tls_too
 class TrailerTests(TestCase):
     @needs("trailers")
     async def test_trailers_of_an_answer_reach_the_client(self, via: Combination) -> None:

@@ -11,7 +11,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.static import Data
 
 from tests.behaviour.caller import Caller
-from tests.behaviour.combinations import Combination, over_all_combinations
+from tests.behaviour.combinations import Combination, over_tls_too
 from tests.behaviour.stage import Stage
 from tests.behaviour.waiting import reactor
 
@@ -37,7 +37,7 @@ class Echo(Resource):
         request.finish()
 
 
-@over_all_combinations
+@over_tls_too
 class ManyAtOnceTests(TestCase):
     async def test_nobody_gets_the_answer_of_somebody_else(self, via: Combination) -> None:
         service = reactor.listenTCP(0, Site(Echo()), interface="127.0.0.1")

@@ -34,9 +34,12 @@ class OpenPageTests(TestCase):
 
     async def test_it_is_not_ready_when_no_service_can_be_reached(self, via: Combination) -> None:
         check = {"interval": "50ms", "timeout": "40ms", "unhealthy_after": 1}
-        stage = Stage(self, via, {"one": {"prefix": "/api", "health_check": check}})
+        breaker = {"failures": 1}
+        stage = Stage(self, via, {"one": {"prefix": "/api", "health_check": check, "circuit_breaker": breaker}})
         stage.one.answers(500)
         await until(lambda: not stage.target().health.healthy, stage.target())
+        self.assertEqual((await stage.get("/health/ready")).status, 200, "it is tried all the same")
+        self.assertEqual((await stage.get("/api/x")).status, 500)
         self.assertEqual((await stage.get("/health/ready")).status, 503)
         self.assertEqual((await stage.get("/health/live")).status, 200)
         health = await stage.get("/health")

@@ -15,8 +15,9 @@ from tests.behaviour.waiting import a_moment, until
 
 
 def several(test: TestCase, via: Combination, *names: str, **options: Any) -> Stage:
-    """A service with targets of these names, each answering with its own."""
-    stage = Stage(test, via, {"one": {"prefix": "/api", "targets": list(names), **options}})
+    """A service with targets of these names, which take turns, each answering with its own."""
+    turns = {"strategy": "round-robin", "slow_start": 0}
+    stage = Stage(test, via, {"one": {"prefix": "/api", "targets": list(names), "balance": turns, **options}})
     for name in names:
         stage.services[name].answers(200, name.encode())
     return stage
@@ -36,7 +37,7 @@ class BalanceTests(TestCase):
         weighted = [
             {"url": f"http://127.0.0.1:{port}", "weight": weight} for port, weight in zip(ports, (3, 1), strict=True)
         ]
-        shares = Stage(self, via, {"one": {"prefix": "/api", "targets": weighted}})
+        shares = Stage(self, via, {"one": {"prefix": "/api", "targets": weighted, "balance": "round-robin"}})
         bodies = [(await shares.get("/api")).body for _ in range(8)]
         self.assertEqual((bodies.count(b"a"), bodies.count(b"b")), (6, 2))
 
@@ -61,10 +62,10 @@ class RetryTests(TestCase):
             self.assertEqual(sum(len(stage.services[name].requests) for name in "ab"), times, method)
 
     async def test_a_request_whose_body_is_spent_is_not_tried_again(self, via: Combination) -> None:
-        stage = several(self, via, "a", "b")
+        stage = several(self, via, "a", "b", retries={"replay": 100})
         for name in "ab":
             stage.services[name].does(ReadAll(), Close())
-        problem(self, await stage.ask("PUT", "/api", body=b"x"), 502, "connection-lost")
+        problem(self, await stage.ask("PUT", "/api", body=b"x" * 101), 502, "connection-lost")
         self.assertEqual(sum(len(stage.services[name].requests) for name in "ab"), 1)
 
     async def test_there_is_one_further_attempt(self, via: Combination) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, ReadAll, Respond
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
 from tests.behaviour.stage import Stage, logged, problem
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import a_moment, until
@@ -23,7 +23,7 @@ def begin_to_stop(stage: Stage) -> list[object]:
     return done
 
 
-@over_all_combinations
+@over_tls_too
 class StopTests(TestCase):
     @needs("connections that end with the stop")
     async def test_at_first_it_only_stops_being_ready(self, via: Combination) -> None:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, Close, ReadAgain, ReadAll, Respond, StopReading
 from tests.behaviour.caller import Sink, chunked, request
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
 from tests.behaviour.stage import Stage
 from tests.behaviour.steps import Flood, Gate, HoldLittle
 from tests.behaviour.waiting import a_moment, until, until_still
@@ -27,7 +27,7 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-@over_all_combinations
+@over_tls_too
 class AnswerStreamTests(TestCase):
     async def test_the_head_arrives_before_there_is_any_body(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -140,7 +140,7 @@ class AnswerStreamTests(TestCase):
         self.assertEqual((await stage.get("/api")).body, b"still here")
 
 
-@over_all_combinations
+@over_tls_too
 class UploadTests(TestCase):
     @needs("streamed uploads")
     async def test_the_service_sees_the_head_before_there_is_any_body(self, via: Combination) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, ReadAll, Respond, StopReading
 from tests.behaviour.caller import chunked, request
-from tests.behaviour.combinations import Combination, lacks, needs, over_all_combinations
+from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
 from tests.behaviour.stage import Stage, logged, problem
 from tests.behaviour.steps import Flood, Gate, HoldLittle
 from tests.behaviour.waiting import a_moment, until, until_still
@@ -36,7 +36,7 @@ class Deaf:
         return made
 
 
-@over_all_combinations
+@over_tls_too
 class ConnectTests(TestCase):
     async def test_a_service_that_takes_no_connection_gets_504(self, via: Combination) -> None:
         service = {"prefix": "/api", "targets": [Deaf(self).url], "timeouts": {"connect": "150ms"}}
@@ -70,7 +70,7 @@ class ConnectTests(TestCase):
         self.assertEqual((await first.answer()).status, 200)
 
 
-@over_all_combinations
+@over_tls_too
 class AnswerTimeTests(TestCase):
     async def test_the_head_of_an_answer_may_take_30_s(self, via: Combination) -> None:
         stage = Stage(self, via)
@@ -161,7 +161,7 @@ class AnswerTimeTests(TestCase):
         problem(self, await caller.answer(), 504, "idle-timeout")
 
 
-@over_all_combinations
+@over_tls_too
 class ClientTimeTests(TestCase):
     @needs("time limits of clients")
     async def test_the_head_of_a_request_may_take_10_s(self, via: Combination) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.soak.faults import CATALOGUE
-from bench.soak.outcomes import AFTERMATH_S, BREAKER_FAILURES, History, Ledger, Outcome, explain, is_fine
+from bench.soak.deeds import FAULTS, UNREAD
+from bench.soak.faults import CATALOGUE, MENDED
+from bench.soak.history import AFTERMATH_S, BREAKER_FAILURES, LEAVES_S, History
+from bench.soak.ledger import Ledger
+from bench.soak.outcomes import Outcome, explain, is_fine
 from bench.soak.patterns import Check, digest, pattern
 from bench.soak.report import Report, compare, read_log
-from bench.soak.service import EARLY, FAULTS
-from bench.soak.services import GUARDED, LIMITED, SERVICES, configuration
+from bench.soak.services import GUARDED, LIMITED, SERVICES
 from bench.soak.watch import Samples
 from tests.starting import PATIENCE, ROOT, environment
 
@@ -53,7 +55,10 @@ class PatternTests(SynchronousTestCase):
 
 class FaultTests(SynchronousTestCase):
     def test_each_fault_is_known_to_the_service_and_to_the_judge(self) -> None:
-        self.assertEqual({*FAULTS, EARLY}, set(CATALOGUE))
+        self.assertEqual({*FAULTS, *UNREAD}, set(CATALOGUE))
+
+    def test_what_a_retry_mends_must_not_be_seen(self) -> None:
+        self.assertEqual({CATALOGUE[name].seen for name in MENDED}, {(200,)})
 
 
 class OutcomeTests(SynchronousTestCase):
@@ -94,6 +99,31 @@ class OutcomeTests(SynchronousTestCase):
         self.assertEqual(self.explained(past, service="steady", **lost), "")
         self.assertEqual(self.explained(past, service="shaky", began=110.0, ended=110.1, **lost), "")
 
+    def test_the_target_that_answered_must_have_been_down_itself(self) -> None:
+        past = history()
+        past.down["shaky"].append((99.0, 101.0))
+        past.down["shaky-0"].append((99.0, 101.0))
+        self.assertEqual(self.explained(past, service="shaky", by="shaky-0", ending="cut"), "service was down")
+        self.assertEqual(self.explained(past, service="shaky", by="shaky-1", ending="cut"), "")
+
+    def test_a_websocket_ends_when_its_client_wants_it_or_its_target_goes_down(self) -> None:
+        past = history()
+        past.down["shaky-0"].append((50.0, 52.0))
+        socket: dict[str, Any] = {"service": "shaky", "by": "shaky-0", "began": 40.0, "status": 101, "good": 101}
+        self.assertTrue(is_fine(replace(SEEN, **socket)))
+        self.assertEqual(self.explained(past, **socket, ending="cut", heard=49.9, ended=50.1), "service was down")
+        self.assertEqual(self.explained(past, **socket, ending="cut", heard=99.9, ended=100.1), "")
+        self.assertEqual(self.explained(past, **socket, ending="closed", heard=49.9, ended=50.1), "")
+        self.assertEqual(self.explained(good=101), "", "nobody switched")
+
+    def test_a_stranger_s_certificate_explains_its_own_error(self) -> None:
+        past = history()
+        past.untrusted["secure"].append((99.0, 101.0))
+        refused: dict[str, Any] = {"status": 502, "cause": "tls-untrusted"}
+        self.assertIn("stranger", self.explained(past, service="secure", **refused))
+        self.assertEqual(self.explained(past, service="treq", **refused), "")
+        self.assertEqual(self.explained(past, service="secure", status=502, cause="tls-failed"), "")
+
     def test_an_open_breaker_needs_failures_before_it(self) -> None:
         past = history()
         shed: dict[str, Any] = {"service": "shaky", "status": 503, "cause": "breaker-open"}
@@ -123,6 +153,32 @@ class OutcomeTests(SynchronousTestCase):
         lost: dict[str, Any] = {"service": "shaky", "status": 502, "cause": "connection-lost"}
         self.assertIn("just when", self.explained(past, method="POST", **lost))
         self.assertEqual(self.explained(past, **lost), "")
+
+
+class ListTests(SynchronousTestCase):
+    def was_listed(self, target: str, began: float) -> bool:
+        past = history()
+        past.listed["found"] = [(0.0, frozenset(("found-0", "found-1"))), (50.0, frozenset(("found-1", "found-2")))]
+        return past.was_listed(target, began, began + 0.1)
+
+    def test_a_target_is_asked_while_it_is_listed_and_a_moment_longer(self) -> None:
+        asked = {at: self.was_listed("found-0", at) for at in (1.0, 50.0 + LEAVES_S - 0.1, 50.0 + LEAVES_S + 0.1)}
+        self.assertEqual([*asked.values()], [True, True, False])
+
+    def test_a_target_is_not_asked_before_it_is_listed(self) -> None:
+        self.assertEqual([self.was_listed("found-2", at) for at in (49.0, 49.95)], [False, True])
+
+    def test_targets_of_other_services_need_no_list(self) -> None:
+        self.assertTrue(self.was_listed("steady-0", 1.0))
+        self.assertTrue(self.was_listed("", 1.0))
+
+    def test_an_answer_of_a_target_that_has_left_is_unexplained(self) -> None:
+        ledger = Ledger(history())
+        ledger.history.listed["found"] = [(0.0, frozenset(("found-0",)))]
+        ledger.add(replace(SEEN, service="found", by="found-0"))
+        ledger.add(replace(SEEN, service="found", by="found-1", request_id="b"))
+        ledger.close({})
+        self.assertEqual(len(ledger.unexplained), 1)
 
 
 class LedgerTests(SynchronousTestCase):
@@ -182,15 +238,6 @@ class SampleTests(SynchronousTestCase):
         self.assertLessEqual(len(thinned), 100)
 
 
-class ConfigurationTests(SynchronousTestCase):
-    def test_each_generation_tells_its_number(self) -> None:
-        ports = {name: [1] * service.targets for name, service in SERVICES.items()}
-        for generation in (0, 1):
-            tree = json.loads(configuration(8000, ports, Path("a.log"), generation))
-            said = tree["defaults"]["headers"]["set_response"]["X-Generation"]
-            self.assertEqual((said, "extra" in tree["services"]), (str(generation), bool(generation)))
-
-
 class RunTests(SynchronousTestCase):
     """A few seconds of the real thing."""
 
@@ -207,7 +254,10 @@ class RunTests(SynchronousTestCase):
         status, report, said = self.soak()
         self.assertEqual((status, report.problems, report.unexplained), (0, [], []), said)
         self.assertGreater(report.exchanges, 100)
-        self.assertEqual((report.in_flight, report.tracebacks), (0, 0))
+        self.assertEqual(({*report.left_over.values()}, report.tracebacks), ({0}, 0))
+        self.assertGreater(report.messages, 20)
+        self.assertGreater(report.encrypted, 20)
+        self.assertGreater(report.told["handshakes with services"], 0)
         self.assertTrue(report.explained, said)
         self.assertTrue(said.rstrip().endswith("well"), said)
 

@@ -22,6 +22,11 @@ class RoutesTableTests(SynchronousTestCase):
             ],
         )
 
+    def test_tells_how_targets_are_discovered(self) -> None:
+        table = routes_table(load_environment({"AUTH_SERVICE_DNS": "http://auth.internal", "A_SERVICE_SRV": "_http.a"}))
+        self.assertIn("auth     dns http://auth.internal  ", table)
+        self.assertIn("a        srv _http.a  ", table)
+
     def test_tells_everything_that_is_on_in_a_word(self) -> None:
         text = """
             services:
@@ -29,6 +34,9 @@ class RoutesTableTests(SynchronousTestCase):
                 transport: treq
                 targets: [https://a, {url: https://b, weight: 2}]
                 fallback: {status: 204}
+                hedging: {after: p95}
+                balance: {strategy: hash, sticky: {secret: 0123456789abcdef}}
+                tls: {verify: false}
                 cors: {origins: ["*"]}
                 max_body: 1MiB
                 content_types: [text/plain]
@@ -45,10 +53,25 @@ class RoutesTableTests(SynchronousTestCase):
                 "/a (stripped)",
                 "a",
                 "https://a, https://b *2",
-                "1/1s, 9/1m, match X-B, cors, body <= 1MiB, content types, required headers, breaker, health, retry,"
-                " fallback, treq",
+                "1/1s, 9/1m, match X-B, cors, body <= 1MiB, content types, required headers, hedge, breaker, health,"
+                " retry, fallback, treq, hash, sticky, TLS unverified",
             ],
         )
+
+    def test_tells_where_else_requests_go_and_what_services_without_a_route_are_for(self) -> None:
+        text = """
+            services:
+              b: {targets: [http://b], circuit_breaker: false, health_check: false, retries: false}
+              a:
+                prefix: /a
+                targets: [http://a]
+                rate_limit: false
+                split: [{service: b, headers: {X-B: c}, cookie: {d: e}}, {service: b, share: 2.5%}]
+                mirror: {service: b, share: 10%}
+        """
+        first, second = routes_table(read(text)).splitlines()[1:]
+        self.assertTrue(first.endswith("breaker, health, retry, split b by X-B d, split b 2.5%, mirror b 10%"), first)
+        self.assertEqual(second.split(), ["-", "-", "-", "b", "http://b", "-"])
 
     def test_says_so_where_nothing_is_on(self) -> None:
         off = "rate_limit: false, circuit_breaker: false, health_check: false, retries: false"

@@ -1,5 +1,7 @@
 """What must not be between services."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from .reading import messages, read
@@ -116,3 +118,111 @@ class FallbackConflictTests(SynchronousTestCase):
         """
         self.assertEqual(messages(text), ["defaults.fallback: services must not fall back in a circle: a → a"])
         read(text.replace("/a,", "/a, fallback: false,"))
+
+
+class ReferenceConflictTests(SynchronousTestCase):
+    """Services that others lead to."""
+
+    def conflicts(self, a: str, b: str = "") -> list[str]:
+        """What is wrong with a service with a route, and one without, that say this."""
+        return messages(
+            f"services:\n  a: {{prefix: /a, targets: [http://a], {a}}}\n  b: {{targets: [http://b], {b}}}\n"
+        )
+
+    def test_need_no_route_of_their_own(self) -> None:
+        for key in ("fallback: {service: b}", "split: [{service: b, share: 1%}]", "mirror: {service: b}"):
+            self.assertEqual(self.conflicts(key), [], key)
+        route = "routes: [{path: /x, mirror: {service: b}}]"
+        self.assertEqual(messages(f"services: {{a: {{targets: [http://a], {route}}}, b: {{targets: [http://b]}}}}"), [])
+
+    def test_that_nobody_leads_to_need_one(self) -> None:
+        message = (
+            "services.b: needs `prefix` or `routes`, as no other service leads to it (`fallback`, `split`, `mirror`)"
+        )
+        self.assertEqual(self.conflicts(""), [message])
+        self.assertEqual(self.conflicts("", "fallback: {service: a}, rate_limit: {limit: 1}"), [message])
+        self.assertEqual(self.conflicts("", "split: [{service: b, share: 1%}]"), [message], "itself does not count")
+
+    def test_without_a_route_say_nothing_that_only_routes_heed(self) -> None:
+        means_nothing = "means nothing in a service without `prefix` or `routes`"
+        for key in (
+            "host: x",
+            "methods: [GET]",
+            "strip_prefix: true",
+            "cors: {origins: ['*']}",
+            "mirror: {service: a}",
+        ):
+            name = key.partition(":")[0]
+            told = self.conflicts("fallback: {service: b}", key)
+            self.assertEqual(told, [f"services.b.{name}: {means_nothing}"])
+        self.assertEqual(self.conflicts("fallback: {service: b}", "cors: false, rate_limit: false"), [])
+
+    def test_must_be_there(self) -> None:
+        text = "services: {orders: {prefix: /a, targets: [http://a], %s: %s}}"
+        for key, value, where in (
+            ("split", "[{service: order, share: 1%}]", "split[0].service"),
+            ("mirror", "{service: order}", "mirror.service"),
+        ):
+            self.assertEqual(
+                messages(text % (key, value)),
+                [f"services.orders.{where}: there is no service of this name; did you mean `orders`?"],
+            )
+
+    def test_may_be_the_service_itself_in_a_split_but_not_in_a_mirror(self) -> None:
+        split = "split: [{service: a, headers: {X-Canary: never}}, {service: b, share: 50%}]"
+        self.assertEqual(self.conflicts(split), [])
+        self.assertEqual(
+            self.conflicts("fallback: {service: b}, mirror: {service: a}"),
+            ["services.a.mirror.service: a service can't be its own mirror: it would get each request twice"],
+        )
+
+    def test_split_off_may_fall_back_to_where_they_were_split_from(self) -> None:
+        self.assertEqual(self.conflicts("split: [{service: b, share: 5%}]", "fallback: {service: a}"), [])
+        told = self.conflicts("split: [{service: b, share: 5%}], fallback: {service: b}", "fallback: {service: a}")
+        self.assertEqual(told, ["services.a.fallback: services must not fall back in a circle: a → b → a"])
+
+    @settings(deadline=None)
+    @given(
+        st.dictionaries(
+            st.sampled_from("abcdef"),
+            st.tuples(*[st.sampled_from(["", *"abcdef"])] * 3, st.booleans()),
+            min_size=1,
+        )
+    )
+    def test_what_is_refused_is_just_what_leads_nowhere_round_or_comes_from_nowhere(
+        self, services: dict[str, tuple[str, str, str, bool]]
+    ) -> None:
+        told = messages("services:\n" + "".join(_service(name, *says) for name, says in services.items()))
+        falls = {name: says[0] for name, says in services.items() if says[0]}
+        ways = [(name, to) for name, says in services.items() for to in says[:3] if to]
+        led_to = {to for name, to in ways if to != name}
+        nowhere = [to for _, to in ways if to not in services]
+        unrouted = [name for name, says in services.items() if not says[3]]
+        expected = {
+            "no service of this name": bool(nowhere),
+            "no other service leads": any(name not in led_to for name in unrouted),
+            "in a circle": any(_comes_back(name, falls) for name in services),
+            "its own mirror": any(says[2] == name for name, says in services.items()),
+            "means nothing": any(name in led_to and any(services[name][1:3]) for name in unrouted),
+        }
+        self.assertEqual({part: any(part in one for one in told) for part in expected}, expected, told)
+
+
+def _service(name: str, fallback: str, split: str, mirror: str, is_routed: bool) -> str:
+    """A line for a service that leads to others."""
+    says = [f"targets: [http://{name}]"]
+    says += [f"prefix: /{name}"] if is_routed else []
+    says += [f"fallback: {{service: {fallback}}}"] if fallback else []
+    says += [f"split: [{{service: {split}, share: 1%}}]"] if split else []
+    says += [f"mirror: {{service: {mirror}}}"] if mirror else []
+    return f"  {name}: {{{', '.join(says)}}}\n"
+
+
+def _comes_back(name: str, falls: dict[str, str]) -> bool:
+    """Whether the way of the fallbacks comes back to where it began."""
+    at = falls.get(name, "")
+    for _ in falls:
+        if at == name:
+            return True
+        at = falls.get(at, "")
+    return False

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.model import Configuration, Service, Target
+from apigateway.config.model import Configuration, Discovery, Service, Target
 from apigateway.config.read import ConfigurationError, load_environment
 
 
@@ -83,4 +83,28 @@ class EnvironmentTests(SynchronousTestCase):
         self.assertEqual(
             problems(A_SERVICE_URL="http://a", A_SERVICE_PREFIX="/auth"),
             ["environment: A_SERVICE_PREFIX: matches POST /auth like AUTH_SERVICE_PREFIX"],
+        )
+
+
+class DiscoveryTests(SynchronousTestCase):
+    """Targets that are to be found."""
+
+    def test_a_name_or_srv_records_may_stand_for_the_urls(self) -> None:
+        found = services(ORDERS_SERVICE_DNS="http://orders.internal:8080", AUTH_SERVICE_SRV="_http._tcp.auth")
+        self.assertEqual(found["orders"].discovery, Discovery(dns="http://orders.internal:8080"))
+        self.assertEqual((found["auth"].discovery, found["auth"].targets), (Discovery(srv="_http._tcp.auth"), ()))
+        self.assertEqual((found["auth"].routes[0].path, found["auth"].routes[0].methods), ("/auth", ("POST",)))
+        self.assertIsNone(found["product"].discovery)
+
+    def test_a_variable_that_is_empty_says_nothing(self) -> None:
+        self.assertIsNone(services(AUTH_SERVICE_DNS="")["auth"].discovery)
+
+    def test_two_ways_for_one_service_are_a_problem(self) -> None:
+        self.assertEqual(
+            problems(AUTH_SERVICE_DNS="http://auth", AUTH_SERVICE_URL="http://auth"),
+            ["environment: AUTH_SERVICE_DNS: stands for `targets`; leave one of the two out"],
+        )
+        self.assertEqual(
+            problems(AUTH_SERVICE_DNS="http://auth", AUTH_SERVICE_SRV="auth"),
+            ["environment: AUTH_SERVICE_SRV: needs exactly one of `file`, `dns` and `srv`"],
         )

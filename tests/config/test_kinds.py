@@ -40,13 +40,31 @@ class KindTests(SynchronousTestCase):
         self.assertEqual(built(ListOf(integer(0)), "[3, 1, 2]"), (3, 1, 2))
         self.assertEqual(len(built(ListOf(integer(0)), "[3, x, -1]")), 2)
         self.assertEqual(
-            built(ListOf(integer(0)), "3"), ["g:1: expected a list, each item a whole number, at least 0, not text"]
+            built(ListOf(integer(0)), "{watts: 3}"),
+            ["g:1: expected a list, each item a whole number, at least 0, not a mapping"],
+        )
+
+    def test_one_value_is_told_how_it_becomes_a_list(self) -> None:
+        (message,) = built(ListOf(integer(0)), "3")
+        self.assertEqual(
+            message,
+            "g:1: expected a list, each item a whole number, at least 0, not text; "
+            "a list of one is written in brackets: [ … ]",
         )
 
     def test_a_list_may_have_to_hold_something(self) -> None:
         kind = ListOf(integer(0), 1)
         self.assertEqual(built(kind, "[]"), ["g:1: expected at least one item, or leave the key out"])
         self.assertEqual(allowed(kind, [], [1], ["x"]), [False, True, False])
+
+    def test_items_of_a_list_may_have_to_go_together(self) -> None:
+        def check(lamps: tuple[Lamp, ...]) -> tuple[int, str] | None:
+            return (1, "one lamp is enough") if len(lamps) > 1 else None
+
+        kind = ListOf(LAMP, check=check)
+        self.assertEqual(built(kind, "[{watts: 1}]"), (Lamp(1),))
+        self.assertEqual(built(kind, "[{watts: 1},\n {watts: 2}]"), ["g:2: [1]: one lamp is enough"])
+        self.assertEqual(len(built(kind, "[{watts: 0}, {watts: 2}]")), 1, "what is wrong itself")
 
     def test_names_are_free_but_must_be_names(self) -> None:
         kind = Named(SERVICE_NAME, BOOLEAN, 1)
@@ -82,8 +100,10 @@ class KindTests(SynchronousTestCase):
     def test_false_switches_off(self) -> None:
         kind = OrFalse(LAMP)
         self.assertEqual([built(kind, "false"), built(kind, "off"), built(kind, "{watts: 1}")], [None, None, Lamp(1)])
+        self.assertEqual(built(kind, "5"), ["g:1: expected `false`, or a mapping of `watts`, `delay`, `lit`, not text"])
         self.assertEqual(
-            built(kind, "true"), ["g:1: expected `false`, or a mapping of `watts`, `delay`, `lit`, not text"]
+            built(kind, "true"),
+            ["g:1: expected `false`, or a mapping of `watts`, `delay`, `lit`; `true` is written {}, or with keys"],
         )
         self.assertEqual(allowed(kind, False, {"watts": 1}, True), [True, True, False])
         self.assertEqual([built(OrFalse(size()), text) for text in ("no", "1KiB")], [None, 1024])

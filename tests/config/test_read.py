@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.model import AccessLog, Admin, Configuration, EventLog, Limits, Stop
+from apigateway.config.model import AccessLog, Admin, Configuration, EventLog, Limits, Listener, Stop
 from apigateway.config.read import ConfigurationError, load_environment, load_file, parse_text
 
 from .reading import ONE_SERVICE, problems, read
@@ -59,7 +59,7 @@ class TextTests(SynchronousTestCase):
             dns_ttl: 0
         """
         found = read(f"{text}\n            {ONE_SERVICE}", {"PORT": "80", "TOKEN": "t"})
-        self.assertEqual(found.listen, ("tcp:80", "unix:/run/gateway.sock"))
+        self.assertEqual(found.listen, (Listener("tcp:80"), Listener("unix:/run/gateway.sock")))
         self.assertEqual((found.trusted_proxies, found.dns_ttl), (("10.0.0.0/8",), 0.0))
         self.assertEqual(found.admin, Admin("t", ()))
         self.assertEqual(found.access_log, AccessLog("access.log", "combined", "mask", 1 << 30, 9))
@@ -102,7 +102,8 @@ class TextTests(SynchronousTestCase):
                 "gateway.yaml:1: listn: unknown key; did you mean `listen`?",
                 f"gateway.yaml:2: dns_ttl: {accepted}, not '-5'",
                 "gateway.yaml:4: admin.token: the variable NONE is not set; a default is written ${NONE:-default}",
-                "gateway.yaml:6: services.a: needs `prefix` or `routes`",
+                "gateway.yaml:6: services.a: needs `prefix` or `routes`, as no other service leads to it (`fallback`,"
+                " `split`, `mirror`)",
                 "gateway.yaml:8: services.a.targets[0]: a target's URL holds no path: the path of the request is what"
                 " is forwarded",
                 "gateway.yaml:9: services.a.rate_limit.limit: expected a whole number, at least 1, not '0'",

@@ -70,8 +70,9 @@ class SchemaTests(SynchronousTestCase):
         if not problems(text, {"A": "a"}):
             self.assertEqual(faults(text), [])
 
-    def test_refuses_a_service_without_targets_or_path(self) -> None:
+    def test_refuses_a_service_without_targets_or_with_two_kinds_of_paths(self) -> None:
         self.assertEqual(faults("services: {a: {prefix: /a}}"), ["$.services.a"])
-        self.assertEqual(faults("services: {a: {targets: [http://a]}}"), ["$.services.a"])
+        both = "services: {a: {prefix: /a, routes: [{path: /b}], targets: [http://a]}}"
+        self.assertEqual(faults(both), ["$.services.a"])
         self.assertEqual(faults("services: {}"), ["$.services"])
         self.assertEqual(faults("{}"), ["$"])

@@ -38,14 +38,8 @@ class OneServiceTests(SynchronousTestCase):
             ["services.a.targets[1]: http://x is given twice; use `weight` to give a target a larger share"],
         )
 
-    def test_a_target_with_tls_needs_the_treq_transport(self) -> None:
-        self.assertEqual(
-            messages("services: {a: {prefix: /a, targets: [https://x]}}"),
-            [
-                "services.a.targets[0]: https://x needs `transport: treq`: the native transport does not speak TLS to"
-                " services yet"
-            ],
-        )
+    def test_either_transport_speaks_tls(self) -> None:
+        read("services: {a: {prefix: /a, targets: [https://x]}}")
         unknown = messages("services: {a: {prefix: /a, transport: tls, targets: [https://x]}}")
         self.assertEqual(unknown, ["services.a.transport: expected `native` or `treq`, not 'tls'"])
         read("services: {a: {prefix: /a, transport: treq, targets: [https://x]}}")
@@ -56,8 +50,9 @@ class OneServiceTests(SynchronousTestCase):
             messages("services: {a: {}, b: {prefix: /b, targets: []}}"),
             [
                 "services.b.targets: expected at least one item, or leave the key out",
-                "services.a: needs `prefix` or `routes`",
-                "services.a: needs `targets`",
+                "services.a: needs `targets` or `discovery`",
+                "services.a: needs `prefix` or `routes`, as no other service leads to it (`fallback`, `split`,"
+                " `mirror`)",
             ],
         )
 

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them."""
+"""Durations, sizes and shares as people write them."""
 
 import re
 
@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.units import DURATION_PATTERN, SIZE_PATTERN, duration_text, octets, seconds, size_text
+from apigateway.config.units import (
+    DURATION_PATTERN,
+    SHARE_PATTERN,
+    SIZE_PATTERN,
+    duration_text,
+    octets,
+    part,
+    seconds,
+    share_text,
+    size_text,
+)
 
 
 class DurationTests(SynchronousTestCase):
@@ -62,3 +72,18 @@ class SizeTests(SynchronousTestCase):
         text = str(size_text(size))
         self.assertTrue(re.fullmatch(SIZE_PATTERN, text), text)
         self.assertEqual(octets(text), size)
+
+
+class ShareTests(SynchronousTestCase):
+    """Shares of a whole."""
+
+    def test_read_in_percent_and_as_parts_of_one(self) -> None:
+        written = {"5%": 0.05, "100%": 1.0, "0%": 0.0, "12.5%": 0.125, "0.05": 0.05, "1": 1.0, "33.3333%": 0.333333}
+        self.assertEqual({text: part(text) for text in written}, written)
+
+    @settings(deadline=None)
+    @given(st.integers(0, 10**8))
+    def test_read_back_as_they_were_written_to_the_millionth_of_a_percent(self, millionths: int) -> None:
+        text = share_text(millionths / 10**8)
+        self.assertTrue(re.fullmatch(SHARE_PATTERN, text), text)
+        self.assertEqual(part(text), millionths / 10**8)

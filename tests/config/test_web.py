@@ -89,10 +89,6 @@ class WebTests(SynchronousTestCase):
         )
         self.assert_refuses(web.NETWORK, "", "10.0.0", "10.0.0.0/33", "example.com")
 
-    def test_an_endpoint_names_its_type(self) -> None:
-        self.assert_reads(web.ENDPOINT, **{text: text for text in ("tcp:8000:interface=127.0.0.1", "unix:/run/g.sock")})
-        self.assert_refuses(web.ENDPOINT, "8000", "tcp", "tcp:", ":8000", "tcp:1\n")
-
     def test_an_origin_has_no_path_and_leaves_its_default_port_out(self) -> None:
         self.assert_reads(
             web.ORIGIN,

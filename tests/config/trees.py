@@ -68,11 +68,14 @@ def shaped(draw: Any, definition: dict[str, Any], definitions: dict[str, Any], n
 
 def chosen_keys(draw: Any, definition: dict[str, Any], known: list[str]) -> list[str]:
     """Some keys of a mapping, among them those that it cannot do without."""
-    either = draw(st.sampled_from(definition.get("oneOf", [{"required": []}])))
-    needed = {*definition.get("required", ()), *either["required"]}
+    choices = definition.get("oneOf", [{"required": []}])
+    needed = {*definition.get("required", ()), *draw(st.sampled_from(choices))["required"]}
+    unfit = {key for choice in choices for key in choice["required"]} - needed
+    if "not" in definition:
+        needed.add(draw(st.sampled_from(definition["not"]["required"])))
+        unfit |= {"prefix", "host", "methods", "strip_prefix"} if "routes" in needed else {"routes"}
     some = draw(st.sets(st.sampled_from(known), min_size=1, max_size=3))
-    unfit = {"prefix", "host", "methods", "strip_prefix"} if "routes" in needed else {"routes"}
-    return sorted(needed | (some - unfit if "oneOf" in definition else some))
+    return sorted(needed | (some - unfit))
 
 
 def leaf(definition: dict[str, Any]) -> st.SearchStrategy[Any]:

@@ -13,7 +13,10 @@ PEER = IPv4Address("TCP", "127.0.0.1", 50000)
 
 
 class Connection:
-    """One connection to a site, closed by the server after its first answer."""
+    """One connection to a site, closed by the server after its first answer.
+
+    A byte that is no text is written as a lone surrogate: "\\udce9" is 0xE9.
+    """
 
     def __init__(self, site: Site, method: str, path: str, body: bytes = b"", **fields: str) -> None:
         self.transport = StringTransport(peerAddress=PEER)
@@ -21,7 +24,7 @@ class Connection:
         self.protocol.makeConnection(self.transport)
         sent = {"Host": "demo", "Connection": "close", "Content-Length": str(len(body)), **fields}
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-        self.protocol.dataReceived(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        self.protocol.dataReceived(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode(errors="surrogateescape") + body)
 
     def answer(self) -> Answer:
         """What has come back."""

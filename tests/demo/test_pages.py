@@ -20,7 +20,7 @@ def echo_object(request: Request) -> bytes:
 
 class PageTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.site = DemoSite(Folder(n=Page(GET=echo_number), o=Page(POST=echo_object), health=Page(GET=health)))
+        self.site = DemoSite(Folder(n=Page(GET=echo_number), o=Page(POST=echo_object), health=Page(GET=health)), "demo")
 
     def test_a_page_has_nothing_below_it(self) -> None:
         self.assertEqual(ask(self.site, "GET", "/health/more").status, 404)

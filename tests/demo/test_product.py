@@ -24,6 +24,14 @@ class ProductTests(SynchronousTestCase):
         names = [item["name"] for item in self.ask("GET", "/api/products").value()["items"]]
         self.assertEqual(names, ["Teapot", "Kettle", "Cup"])
 
+    def test_a_page_tries_the_others_and_tells_who_served_it(self) -> None:
+        site = product_site(Clock(), "product:1")
+        for path in ("/api", "/api/"):
+            page = ask(site, "GET", path)
+            self.assertEqual((page.status, page.fields["content-type"]), (200, "text/html; charset=utf-8"))
+            for piece in (b"<b>product:1</b>", b'"/api/products"', b'"/api/events"', b"/api/echo"):
+                self.assertIn(piece, page.body)
+
     def test_a_product_is_shown(self) -> None:
         self.assertEqual(self.ask("GET", "/api/products/1").value(), {"id": 1, "name": "Teapot", "price": 24.5})
 
@@ -60,7 +68,15 @@ class ProductTests(SynchronousTestCase):
         self.assertEqual(self.ask("POST", "/api/products", {"name": "x", "price": 1}).status, 507)
 
     def test_what_is_not_there_is_not_found(self) -> None:
-        for path in ("/", "/api", "/api/", "/api/products/99", "/api/products/x", "/api/products/1/2", "/nothing"):
+        for path in (
+            "/",
+            "/apis",
+            "/api/nothing",
+            "/api/products/99",
+            "/api/products/x",
+            "/api/products/1/2",
+            "/nothing",
+        ):
             answer = self.ask("GET", path)
             self.assertEqual((answer.status, answer.value()), (404, {"error": "not found"}), path)
 

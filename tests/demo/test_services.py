@@ -15,6 +15,7 @@ from twisted.web.http_headers import Headers
 from apigateway.demo.odd import CHUNK
 from apigateway.demo.product import product_site
 from apigateway.demo.services import address, demo_environment, demo_service, demo_services
+from tests.demo.asking import ask
 
 
 def listening(environ: dict[str, str]) -> list[tuple[str, int]]:
@@ -25,8 +26,15 @@ def listening(environ: dict[str, str]) -> list[tuple[str, int]]:
 
 
 class AddressTests(SynchronousTestCase):
-    def test_they_listen_on_loopback_at_8001_and_8002(self) -> None:
-        self.assertEqual(listening({}), [("127.0.0.1", 8001), ("127.0.0.1", 8002)])
+    def test_they_listen_on_loopback_at_8001_8002_and_8012(self) -> None:
+        self.assertEqual(listening({}), [("127.0.0.1", 8001), ("127.0.0.1", 8002), ("127.0.0.1", 8012)])
+
+    def test_there_are_as_many_targets_as_the_environment_has_urls(self) -> None:
+        environ = {
+            "AUTH_SERVICE_URL": "http://127.0.0.1:1, http://127.0.0.1:2",
+            "PRODUCT_SERVICE_URL": "http://127.0.0.1:3",
+        }
+        self.assertEqual([port for _, port in listening(environ)], [1, 2, 3])
 
     def test_the_variables_that_tell_the_gateway_where_they_are_move_them(self) -> None:
         environ = {"AUTH_SERVICE_URL": "http://localhost:9001", "PRODUCT_SERVICE_URL": "http://127.0.0.1:9002/"}
@@ -39,7 +47,31 @@ class AddressTests(SynchronousTestCase):
 
     def test_what_the_environment_tells_wins(self) -> None:
         self.assertEqual(demo_environment({"A": "b", "AUTH_SERVICE_URL": "c"})["AUTH_SERVICE_URL"], "c")
-        self.assertEqual(demo_environment({})["PRODUCT_SERVICE_URL"], "http://127.0.0.1:8002")
+        self.assertEqual(demo_environment({})["PRODUCT_SERVICE_URL"], "http://127.0.0.1:8002,http://127.0.0.1:8012")
+
+
+class SharedTests(SynchronousTestCase):
+    """Targets of one service, on a reactor that only remembers."""
+
+    def setUp(self) -> None:
+        memory = MemoryReactorClock()
+        environ = {"AUTH_SERVICE_URL": "http://127.0.0.1:1,http://127.0.0.1:2"}
+        demo_services(memory, environ).privilegedStartService()
+        self.sites: dict[int, Any] = {port: factory for port, factory, _, _ in memory.tcpServers}
+
+    def test_each_tells_its_name(self) -> None:
+        names = [ask(self.sites[port], "GET", "/health").fields["x-served-by"] for port in (1, 2, 8002, 8012)]
+        self.assertEqual(names, ["auth:1", "auth:2", "product:8002", "product:8012"])
+
+    def test_what_one_keeps_the_other_has(self) -> None:
+        added = ask(self.sites[8002], "POST", "/api/products", {"name": "Spoon", "price": 2})
+        self.assertEqual(ask(self.sites[8012], "GET", added.fields["location"]).value()["name"], "Spoon")
+
+    def test_a_token_of_one_is_good_at_the_other(self) -> None:
+        user = {"user": "ada", "password": "lovelace"}
+        token = ask(self.sites[1], "POST", "/auth/login", user).value()["token"]
+        verified = ask(self.sites[2], "POST", "/auth/verify", Authorization=f"Bearer {token}")
+        self.assertEqual(verified.value(), {"user": "ada"})
 
 
 class SocketTests(TestCase):

@@ -200,6 +200,7 @@ class Stand:
     def channel(self) -> Http1Channel:
         """The only channel."""
         (channel,) = self.site.channels
+        assert isinstance(channel, Http1Channel), channel
         return channel
 
     @property

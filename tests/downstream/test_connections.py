@@ -273,3 +273,25 @@ class AnyOrder(RuleBasedStateMachine):
 class AnyOrderTests(SynchronousTestCase):
     def test_whatever_happens_the_bounds_hold_and_nobody_busy_makes_room(self) -> None:
         run_state_machine_as_test(AnyOrder, settings=settings(deadline=None, max_examples=80, stateful_step_count=50))
+
+
+class ReplacementTests(SynchronousTestCase):
+    def test_one_that_stands_for_another_counts_as_it_did(self) -> None:
+        world = World(10)
+        (before,) = world.fill("a")
+        after = Line("a", 5.0)
+        world.connections.replace(before, after)
+        self.assertEqual((len(world.connections), before.client is None, after.client is not None), (1, True, True))
+        world.connections.closed(before)
+        self.assertEqual(len(world.connections), 1)
+        world.connections.closed(after)
+        self.assertEqual(len(world.connections), 0)
+
+    def test_one_that_has_made_room_already_stays_gone(self) -> None:
+        world = World(1)
+        (before,) = world.fill("a")
+        world.come("b")
+        after = Line("a", 5.0)
+        world.connections.replace(before, after)
+        world.connections.closed(after)
+        self.assertEqual((len(world.connections), after.client), (1, None))

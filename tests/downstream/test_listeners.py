@@ -7,6 +7,8 @@ from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.downstream.listeners import Listener, Listeners
+from apigateway.downstream.opening import Opening
+from apigateway.downstream.redirect import Redirection
 from tests.downstream.stand import Stand, ask, echo, wait
 
 
@@ -18,12 +20,14 @@ class ListenersTests(SynchronousTestCase):
 
     def add(self, *texts: str) -> tuple[list[str], list[str]]:
         """The texts of those that were opened, and the problems."""
-        added, problems = self.successResultOf(Deferred.fromCoroutine(self.listeners.add(texts)))
+        added, problems = self.successResultOf(
+            Deferred.fromCoroutine(self.listeners.add([Opening(text, "there") for text in texts]))
+        )
         return [one.text for one in added], problems
 
     def close(self, *texts: str) -> list[Listener]:
         """Close all but those of `texts`; returns them."""
-        left = self.listeners.left_out(texts)
+        left = self.listeners.use(map(Opening, texts))
         closing = Deferred.fromCoroutine(self.listeners.close(left))
         self.stand.network.advance(0.01)
         self.successResultOf(closing)
@@ -45,13 +49,33 @@ class ListenersTests(SynchronousTestCase):
         self.assertEqual(added, ["tcp:2"])
         self.assertEqual(len(problems), 2)
         for problem, text in zip(problems, ("tcp:1:interface=", "tpc:7"), strict=True):
-            self.assertTrue(problem.startswith(f"listen: {text!r} cannot be opened: "), problem)
+            self.assertTrue(problem.startswith(f"there: {text!r} cannot be opened: "), problem)
 
     def test_what_is_left_out_is_closed_and_the_rest_stays(self) -> None:
         self.add("tcp:1", "tcp:2", "tcp:3")
         kept = self.listeners.ports[1]
         self.assertEqual([one.text for one in self.close("tcp:2")], ["tcp:1", "tcp:3"])
         self.assertEqual((self.listeners.ports, self.open_ports()), ([kept], [2]))
+
+    def test_what_holds_for_an_open_one_changes_without_closing_it(self) -> None:
+        self.add("tcp:1", "tcp:2")
+        before = self.listeners.ports
+        client = self.stand.network.client(2)
+        self.stand.network.pump()
+        left = self.listeners.use([Opening("tcp:1"), Opening("tcp:2", redirect=Redirection("https", None, 308))])
+        self.assertEqual((left, self.listeners.ports), ([], before))
+        client.send(ask())
+        self.stand.network.pump()
+        self.listeners.use([Opening("tcp:1"), Opening("tcp:2")])
+        client.send(ask())
+        self.stand.network.pump()
+        self.assertEqual([one.status for one in client.answers()], [308, 200])
+
+    def test_of_several_with_the_same_text_each_gets_its_own_way(self) -> None:
+        self.add("tcp:0", "tcp:0")
+        wanted = [Opening("tcp:0", "first"), Opening("tcp:0", "second")]
+        self.listeners.use(wanted)
+        self.assertEqual([one.opening for one in self.listeners.open], wanted)
 
     def test_the_same_text_twice_is_two_listeners(self) -> None:
         self.add("tcp:0", "tcp:0")
@@ -94,11 +118,11 @@ class ListenersTests(SynchronousTestCase):
 
     def test_one_that_cannot_be_opened_fails_as_the_endpoint_does(self) -> None:
         self.add("tcp:1")
-        self.failureResultOf(self.listeners.begin("tcp:1"), CannotListenError)
-        self.failureResultOf(self.listeners.begin("tpc:1"), ValueError)
+        self.failureResultOf(self.listeners.begin(Opening("tcp:1")), CannotListenError)
+        self.failureResultOf(self.listeners.begin(Opening("tpc:1")), ValueError)
 
     def test_repr_tells_where(self) -> None:
-        listener = self.successResultOf(self.listeners.begin("tcp:1:interface=127.0.0.1"))
+        listener = self.successResultOf(self.listeners.begin(Opening("tcp:1:interface=127.0.0.1")))
         self.assertEqual(repr(listener), "<Listener tcp:1:interface=127.0.0.1 127.0.0.1:1>")
         self.close()
         self.assertEqual(repr(listener), "<Listener tcp:1:interface=127.0.0.1 closed>")

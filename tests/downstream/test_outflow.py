@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.downstream.outflow import LINGER_S, LOOK_S, Outflow
@@ -92,11 +94,18 @@ class OutflowTests(SynchronousTestCase):
 
     def test_a_client_that_still_sends_has_time_to_read_and_more_while_it_does(self) -> None:
         self.write(100_000)
-        self.assertEqual(self.outflow.linger(self.pipe, False), LINGER_S)
+        self.assertEqual(self.outflow.linger(self.pipe), LINGER_S)
         self.assertEqual(self.pipe.asked, ["unregister", "close half"])
         self.assertTrue(self.goes_on())
         self.assertFalse(self.goes_on())
 
-    def test_tls_has_no_halves(self) -> None:
-        self.outflow.linger(self.pipe, True)
+    def test_twisteds_tls_has_no_halves(self) -> None:
+        alsoProvides(self.pipe, ISSLTransport)
+        self.outflow.linger(self.pipe)
         self.assertEqual(self.pipe.asked, ["unregister", "close"])
+
+    def test_our_own_tls_has(self) -> None:
+        alsoProvides(self.pipe, ISSLTransport)
+        self.pipe.has_halves = True
+        self.outflow.linger(self.pipe)
+        self.assertEqual(self.pipe.asked, ["unregister", "close half"])

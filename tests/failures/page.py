@@ -59,4 +59,4 @@ def _log(case: Case) -> str:
 def _spared(case: Case) -> str:
     if not case.spared:
         return "is not asked"
-    return "answers" if case.spared == case.requests else f"answers {', '.join(case.spared)}"
+    return "answers" if case.spared == case.requests else f"answers {'; '.join(case.spared)}"

@@ -29,7 +29,8 @@ class Expected:
         self.attempts = 2 if is_spared else case.attempts
         self.target = GOOD if is_spared else BAD
         self.failures = COUNTED[case.breaker]
-        self.marked = 1 if case.breaker == FAILURE else 0
+        at_bad = 1 if is_spared else case.attempts
+        self.marked = at_bad if case.breaker == FAILURE else 0
 
 
 def difference(seen: Seen, expected: Expected) -> str:

@@ -96,6 +96,8 @@ CONFIGURATION: dict[str, Any] = {
     "health_check": False,
     "pool": {"idle": f"{POOL_IDLE_S}s"},
     "circuit_breaker": {"failures": 100},
+    "balance": "round-robin",
+    "outliers": False,
 }  # fmt: skip
 
 
@@ -265,6 +267,7 @@ def _configuration(health: bool) -> dict[str, Any]:
             "prefix": f"/{service_name(transport, spare)}",
             "transport": transport,
             "targets": [BAD, GOOD] if spare else [BAD],
+            "balance": "round-robin",
             "methods": ["GET", "POST", "PUT"],
         }
         for transport in TRANSPORTS

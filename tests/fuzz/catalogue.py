@@ -9,6 +9,7 @@ from tests.fuzz.target import Target
 
 NAMES = (
     "channel", "requests", "answers", "fields", "routes", "configuration", "limits", "log_lines", "exposition",
+    "proxy_header",
 )  # fmt: skip
 """Modules of `tests.fuzz.targets`; each has a `TARGET` and says what it promises."""
 

@@ -13,13 +13,14 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.downstream import proxy_protocol
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.exchange import Exchange
 from apigateway.http.request_reader import RequestReader
 from apigateway.http.response_reader import ResponseReader
 from apigateway.routing import snapshot
 from apigateway.telemetry import lines, prometheus
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.steps.plan import ForwardPlan
 from tests.fuzz import plain
 from tests.fuzz.catalogue import NAMES, corpus, load
 from tests.fuzz.findings import TooLongError, in_time
@@ -114,6 +115,9 @@ class PlantedTests(SynchronousTestCase):
     def test_a_second_line(self) -> None:
         self.notices("log_lines", "second-line")
 
+    def test_another_client_than_the_header_names(self) -> None:
+        self.notices("proxy_header", "binary")
+
     def test_a_label_that_ends_early(self) -> None:
         self.notices("exposition", "quotes")
 
@@ -137,6 +141,7 @@ PLANTED: dict[str, tuple[object, str, object]] = {
     "limits": (limits, "limit_key", lambda address: address),
     "log_lines": (lines, "visible", lambda raw, most=0: raw.decode("latin-1")),
     "exposition": (prometheus, "_ESCAPES", {}),
+    "proxy_header": (proxy_protocol, "_spelled", lambda address: "192.0.2.8"),
 }
 """For each target, something that is put in place of what is right."""
 

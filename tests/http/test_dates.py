@@ -12,6 +12,7 @@ from apigateway.http import dates
 class DateTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(dates, "_second", -1)
+        self.patch(dates, "_date", b"")
         self.written = 0
 
     def formatted(self, usegmt: bool) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.http.lines import find_value, join_lines, lines_named, split_lines
+from apigateway.http.lines import find_value, join_lines, lines_named, lines_spelled, split_lines
 from tests.http.messages import Pairs, lines, names, plain_fields, values
 
 
@@ -46,6 +46,11 @@ class NamedTests(SynchronousTestCase):
         )
         left = b"Server-X: b\r\nX-Server: c\r\nD: Server: e\r\nX-AxB: g\r\nI: j\r\n"
         self.assertEqual((remove(b"", given), remove(b"", b"")), (left, b""))
+
+    def test_also_in_spellings_that_services_may_take_for_them(self) -> None:
+        remove = lines_spelled([b"X-A-B"]).sub
+        given = b"x-a-b: 1\r\nX_A-b: 2\r\nX_A_B : 3\r\nXAB: 4\r\nX-A-B2: 5\r\nC: X-A-B: 6\r\nX_A_B:7\r\n"
+        self.assertEqual(remove(b"", given), b"XAB: 4\r\nX-A-B2: 5\r\nC: X-A-B: 6\r\n")
 
     @settings(deadline=None)
     @given(plain_fields, st.lists(names, min_size=1, max_size=3))

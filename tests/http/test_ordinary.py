@@ -17,7 +17,8 @@ from apigateway.http.fields import connection_options
 from apigateway.http.heads import RequestHead
 from apigateway.http.lines import split_lines
 from apigateway.http.ordinary import match_request, match_response
-from apigateway.http.request_reader import HeadLimits, RequestMessage, RequestReader
+from apigateway.http.request_message import RequestMessage
+from apigateway.http.request_reader import HeadLimits, RequestReader
 from apigateway.http.response_reader import MAX_FIELDS, ResponseReader
 from tests.http.messages import Pairs, as_h11, unordered
 from tests.http.near import HEEDED, Answers, almost, request_streams, response_streams

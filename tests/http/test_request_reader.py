@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.http.heads import CHUNKED
+from apigateway.http.request_message import MOST_PIECES, RequestMessage
 from apigateway.http.request_reader import (
-    MOST_PIECES,
     MOST_REMEMBERED,
     PIPELINED,
     SEGMENT,
     SLICE,
     HeadLimits,
-    RequestMessage,
     RequestReader,
 )
 from tests.http.messages import Reading, Wire, as_h11, cuts, h11_request, pieces, requests, spoiled, unordered
@@ -221,6 +220,21 @@ class UpgradeTests(SynchronousTestCase):
         self.assertEqual([message.head.method for message in reader.ready], [b"GET", b"PUT"])
         self.assertTrue(all(message.complete for message in reader.ready))
         self.assertIsNone(reader.error)
+
+    def test_what_follows_one_that_could_be_taken_is_not_looked_at_before_it_is_known_what_it_is(self) -> None:
+        wish = self.ASK.replace(b"h2c", b"websocket") % 1
+        for sent in ((wish + PUT,), (wish, PUT), (wish + PUT[:9], PUT[9:20], PUT[20:]), (wish[:50], wish[50:] + PUT)):
+            reader = fed(GET, *sent)
+            self.assertEqual([message.head.target for message in reader.ready], [b"/a", b"/1"])
+            self.assertEqual((reader.waits, reader.put_off, reader.has_room), (True, PUT, False))
+            self.assertFalse(reader.is_quiet)
+            reader.go_on()
+            self.assertEqual((reader.waits, reader.put_off, len(reader.ready)), (False, b"", 3))
+
+    def test_there_may_be_nothing_yet(self) -> None:
+        reader = fed(self.ASK.replace(b"h2c", b"websocket") % 1)
+        reader.ready.clear()
+        self.assertEqual((reader.waits, reader.put_off, reader.has_room), (True, b"", True))
 
     def test_any_number_of_them_in_one_piece(self) -> None:
         self.assertEqual(len(taken(fed(b"".join(self.ASK % number for number in range(700))))), 700)

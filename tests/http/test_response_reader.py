@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.http.fields import response_fields
 from apigateway.http.lines import split_lines
 from apigateway.http.response_reader import MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM, ResponseReader
+from apigateway.http.upgrade import Offer
 from tests.http.messages import Reading, Wire, as_h11, cuts, h11_response, pieces, responses, spoiled
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
@@ -285,6 +286,40 @@ class LimitTests(SynchronousTestCase):
             data = self.head(10_000)
             reader.feed(data[:-3] if is_head else data)
             self.assertEqual((reader.error, reader.complete), (None, True))
+
+
+class SwitchTests(SynchronousTestCase):
+    OFFER = Offer((b"chat/1",))
+    HEAD = b"HTTP/1.1 101 Now\r\nConnection: upgrade\r\nUpgrade: chat/1\r\nX: y\r\n\r\n"
+
+    def reader(self, *data: bytes) -> ResponseReader:
+        reader = ResponseReader()
+        reader.expect(False)
+        reader.offer = self.OFFER
+        for piece in data:
+            reader.feed(piece)
+        return reader
+
+    def test_one_that_was_offered_is_told_with_what_follows(self) -> None:
+        for rest in (b"", b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 300_000):
+            reader = self.reader(self.HEAD + rest)
+            self.assertEqual((reader.switched, reader.reason, reader.lines), (b"chat/1", b"Now", b"X: y\r\n"))
+            self.assertEqual((reader.rest == rest, reader.error, reader.status), (True, None, 0))
+
+    def test_it_may_come_in_pieces_and_after_interim_answers(self) -> None:
+        early = b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n"
+        reader = self.reader(*(bytes((byte,)) for byte in early + self.HEAD))
+        self.assertEqual((reader.switched, reader.rest, len(reader.interim)), (b"chat/1", b"", 1))
+
+    def test_one_that_was_not_is_a_bad_response(self) -> None:
+        for head in (self.HEAD.replace(b"chat/1", b"chat/2"), self.HEAD.replace(b"Connection: upgrade\r\n", b"")):
+            reader = self.reader(head)
+            assert reader.error is not None
+            self.assertEqual((reader.switched, reader.error.cause.code), (b"", "bad-response"))
+
+    def test_an_ordinary_answer_is_read_as_ever(self) -> None:
+        reader = self.reader(b"HTTP/1.1 200 OK\r\nUpgrade: chat/1\r\nContent-Length: 3\r\n\r\nabc")
+        self.assertEqual((reader.switched, reader.status, body_of(reader)), (b"", 200, b"abc"))
 
 
 class SplitTests(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.model import Configuration
-from apigateway.lifecycle.reloading import Reloading
+from apigateway.lifecycle.reloading import NAMED_FILE, Reloading
 from apigateway.lifecycle.source import Source
 from apigateway.lifecycle.watch import EVERY_S
 from apigateway.telemetry.reloads import Reload
+from apigateway.testing.certificates import Authority
 
 TEXT = 'limits: {head: HEAD}\nservices: {shop: {prefix: /shop, targets: ["http://a"]}}\n'
 
@@ -128,19 +130,77 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual(self.current.limits.head, 3 * 1024)
 
     def test_while_it_watches_a_change_is_read_by_itself(self) -> None:
-        self.reloading.watch(True)
+        self.reloading.watch(replace(self.current, watch=True))
         self.write("4KiB")
         self.clock.pump([EVERY_S] * 3)
         assert self.reloading.reloads.last is not None
         self.assertEqual((self.reloading.reloads.last.asked_by, len(self.used)), ("file", 1))
-        self.reloading.watch(False)
+        self.reloading.watch(self.current)
         self.write("5KiB")
         self.clock.pump([EVERY_S] * 3)
         self.assertEqual((len(self.used), self.clock.getDelayedCalls()), (1, []))
 
     def test_a_bad_file_that_is_watched_is_told_once(self) -> None:
-        self.reloading.watch(True)
-        self.addCleanup(self.reloading.watch, False)
+        self.reloading.watch(replace(self.current, watch=True))
+        self.addCleanup(self.reloading.stop)
         self.write("much")
         self.clock.pump([EVERY_S] * 9)
         self.assertEqual(self.reloading.reloads.counts["failed"], 1)
+
+
+class NamedFileTests(SynchronousTestCase):
+    """A file that the configuration names has changed: it is read, and nothing else is."""
+
+    def setUp(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        self.folder, self.authority = folder, Authority()
+        self.authority.write(folder)
+        self.path = folder / "gateway.yaml"
+        self.write("/shop")
+        self.clock = Clock()
+        source = Source(str(self.path), {})
+        self.current = source.read()
+        self.used: list[Configuration] = []
+        self.reloading = Reloading(
+            source, self.clock, self.clock.seconds, lambda: self.current, lambda: False, self.apply, lambda: None
+        )
+        self.reloading.watch(self.current)
+        self.addCleanup(self.reloading.stop)
+
+    def write(self, prefix: str) -> None:
+        text = f'services: {{shop: {{prefix: {prefix}, targets: ["https://a"], tls: {{ca: ca.pem}}}}}}'
+        self.path.write_text(text)
+
+    async def apply(self, configuration: Configuration) -> tuple[str, ...]:
+        self.current = configuration
+        self.used.append(configuration)
+        return ()
+
+    def looks(self) -> None:
+        for _ in range(3):
+            self.clock.advance(EVERY_S)
+
+    def last(self) -> Reload:
+        last = self.reloading.reloads.last
+        assert last is not None
+        return last
+
+    def test_its_content_is_used_and_the_text_of_the_configuration_is_not_read(self) -> None:
+        self.write("/other")
+        other = Authority("Another")
+        other.write(self.folder)
+        self.looks()
+        self.assertEqual([one.routes[0].path for one in self.used[0].services], ["/shop"])
+        ca = self.used[0].services[0].tls.ca
+        self.assertEqual(ca and ca.content, other.pem)
+        self.assertEqual((self.last().asked_by, self.last().outcome), (NAMED_FILE, "reloaded"))
+
+    def test_one_that_is_no_good_changes_nothing_and_is_told(self) -> None:
+        (self.folder / "ca.pem").write_text("no certificate")
+        self.looks()
+        self.assertEqual((self.used, self.last().outcome), ([], "failed"))
+        self.assertIn("holds no certificate", self.last().problems[0])
+        self.authority.write(self.folder)
+        self.looks()
+        self.assertEqual((self.used, self.last().outcome), ([], "unchanged"))

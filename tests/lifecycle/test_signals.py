@@ -64,6 +64,17 @@ class SignalsTests(SynchronousTestCase):
         self.signals = Signals(self.process, self.process, self.process.install)
         self.signals.heed()
 
+    def test_what_came_before_the_reactor_ran_is_not_lost(self) -> None:
+        for count, expected in ((0, []), (1, ["stop"]), (3, ["stop", "hurry", "hurry"])):
+            process: Any = Process()
+            process._exitSignal = 15  # the reactor takes note of a signal that it has seen itself
+            signals = Signals(process, process, process.install)
+            signals.hold()
+            for _ in range(count):
+                process.ways[signal.SIGTERM](signal.SIGTERM, None)
+            signals.heed()
+            self.assertEqual((process.gets(), process._exitSignal), (expected, None))
+
     def test_both_ways_to_stop_stop(self) -> None:
         self.assertEqual(self.process.gets(signal.SIGTERM), ["stop"])
 

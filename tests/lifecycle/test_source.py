@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.config.model import Listener
 from apigateway.config.read import ConfigurationError
 from apigateway.lifecycle.source import Source
 from apigateway.lifecycle.watch import digest_of
@@ -45,7 +46,7 @@ class SourceTests(SynchronousTestCase):
 
     def test_what_the_command_line_says_of_listeners_wins_each_time(self) -> None:
         source = Source(str(self.path), {"SHOP": "http://a"}, ["tcp:2"])
-        self.assertEqual([source.read().listen for _ in range(2)], [("tcp:2",)] * 2)
+        self.assertEqual([source.read().listen for _ in range(2)], [(Listener("tcp:2"),)] * 2)
 
     def test_without_a_file_the_environment_is_read(self) -> None:
         source = Source(None, {"SHOP_SERVICE_URL": "http://a"})

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.downstream.listeners import Listeners
+from apigateway.downstream.opening import Opening
 from apigateway.errors import STOPPING
 from apigateway.lifecycle.stopping import Stopping
 from apigateway.routing.thinking import Thinking
@@ -38,7 +39,7 @@ class StoppingTests(SynchronousTestCase):
         self.network = self.stand.network
         self.everyone: set[Busy] = set()
         self.listeners = Listeners(self.stand.site, self.network.reactor, lambda port: port)
-        self.successResultOf(self.listeners.begin("tcp:1"))
+        self.successResultOf(self.listeners.begin(Opening("tcp:1")))
         self.stopping = Stopping(self.stand.site, self.listeners, self.everyone, self.network.reactor, self.network.now)
 
     def client(self, request: bytes) -> MemoryClient:

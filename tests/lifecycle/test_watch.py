@@ -57,6 +57,26 @@ class WatchTests(SynchronousTestCase):
         self.path.write_text("two")
         self.assertEqual(self.looks(), 1)
 
+    def test_one_that_is_gone_is_told_once_to_who_wants_to_know(self) -> None:
+        gone: list[None] = []
+        file = FileWatch(str(self.path), lambda: None, self.clock, lambda: gone.append(None))
+        file.start(digest_of(b"one"))
+        self.addCleanup(file.stop)
+        self.looks()
+        self.path.unlink()
+        self.looks(1)
+        self.assertEqual(gone, [])
+        self.looks()
+        self.assertEqual(len(gone), 1)
+
+    def test_what_is_to_be_forgotten_counts_as_another_content(self) -> None:
+        self.looks()
+        self.file.forget()
+        self.assertEqual(self.looks(), 0, "not before it is written")
+        self.path.write_text("one")
+        os.utime(self.path, (1, 1))
+        self.assertEqual(self.looks(), 1)
+
     def test_a_file_that_comes_back_as_it_was_is_no_change(self) -> None:
         self.path.unlink()
         self.looks()

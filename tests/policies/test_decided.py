@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.config.model import Headers, Policies, RateLimit
-from apigateway.policies.decided import dashed_names, decisive_names, ruled_names
+from apigateway.policies.decided import dashed_names, decisive_names, named_field, ruled_names
 
 
 class DecidedTests(SynchronousTestCase):
@@ -27,6 +27,9 @@ class DecidedTests(SynchronousTestCase):
     def test_each_rule_about_answers_names_its_fields(self) -> None:
         headers = Headers(set_response=(("X-Set", "1"),), remove_response=("X-Debug",))
         self.assertEqual(dashed_names(ruled_names(headers)), {b"x-set", b"x-debug", b"server", b"x-powered-by"})
+
+    def test_keys_may_name_a_field(self) -> None:
+        self.assertEqual([named_field(key) for key in ("header:X-A", "cookie:a", "client")], [("X-A",), (), ()])
 
     def test_underscores_are_dashes(self) -> None:
         self.assertEqual(dashed_names(["X_User", "x-USER"]), {b"x-user"})

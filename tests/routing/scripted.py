@@ -12,8 +12,9 @@ from apigateway.exchange import Exchange
 from apigateway.routing.proxy_resource import ProxyResource
 from apigateway.routing.route import Route
 from apigateway.upstream.bulkhead import Bulkhead
-from apigateway.upstream.plan import ForwardPlan
-from apigateway.upstream.time_limits import TimeLimits
+from apigateway.upstream.steps.plan import ForwardPlan
+from apigateway.upstream.steps.terms import Terms
+from apigateway.upstream.steps.time_limits import TimeLimits
 
 
 class NotingService:
@@ -23,7 +24,7 @@ class NotingService:
         self.name = name
         self.clock = Clock()
         self.now = self.clock.seconds
-        self.limits = TimeLimits(connection=5.0, response=30.0, idle=60.0)
+        self.terms = Terms(TimeLimits(connection=5.0, response=30.0, idle=60.0))
         self.bulkhead = Bulkhead(name, set(), lambda: 0.5)
         self.is_full = False
         self.forwarded: list[tuple[Exchange, ForwardPlan]] = []

@@ -64,6 +64,22 @@ class ChoiceTests(SynchronousTestCase):
         error = self.refused(node, "POST")
         self.assertEqual((error.cause.code, error.fields), ("method-not-allowed", ((b"Allow", b"GET, HEAD, PUT"),)))
 
+    def test_the_refusal_of_a_method_carries_what_answers_of_the_nearest_route_do(self) -> None:
+        def marked(name: bytes, **options: Any) -> Route:
+            mark = (lambda exchange: exchange.extra.append((b"X-Of", name)),)
+            return route(name.decode(), methods=methods(b"PUT"), on_refusal=mark, **options)
+
+        node, top = proxy(marked(b"other", host=b"x"), marked(b"this"), marked(b"next")), proxy(marked(b"top"))
+        node.above = top
+        lonely = proxy(marked(b"lonely", host=b"x"))
+        lonely.above = top
+        for start, expected in ((node, b"this"), (lonely, b"top")):
+            exchange = exchange_for("GET")
+            with self.assertRaises(GatewayError):
+                start.begin(exchange, NONE)
+            self.assertEqual(exchange.extra, [(b"X-Of", expected)])
+        self.assertEqual(self.taken_by(node, "PUT"), "this")
+
     def test_a_path_that_could_mean_two_things_is_refused_as_such(self) -> None:
         for node in (proxy(), proxy(route("a")), proxy(route("a", methods=methods(b"PUT")))):
             self.assertEqual(self.refused(node, ambiguities=frozenset(("backslash",))).cause.code, "ambiguous-path")

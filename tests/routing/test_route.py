@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,10 +13,15 @@ from apigateway.exchange import Exchange
 from apigateway.http.answers import Answer
 from apigateway.routing.route import Route, ambiguous
 from apigateway.routing.shedding import Shedding
+from apigateway.routing.split import Share, Split
 from apigateway.testing.downstream import RecordingDownstream
 from apigateway.testing.exchanges import exchange_for, request_head
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.service import Service
+from apigateway.upstream.steps.plan import ForwardPlan
+from apigateway.upstream.steps.terms import Terms
+from apigateway.upstream.steps.time_limits import TimeLimits
 from tests.routing.scripted import NotingService, route
+from tests.upstream.mirror_world import MirrorWorld
 
 NONE: frozenset[str] = frozenset()
 
@@ -203,6 +208,12 @@ class ThinkingTests(PolicyCase):
         self.assertEqual((len(cancelled), self.service.bulkhead.active), (1, set()))
         self.assertEqual(len(self.flushLoggedErrors(TimeoutError)), 1)
 
+    def test_a_route_with_time_limits_of_its_own_has_them_for_thinking_too(self) -> None:
+        own = Terms(TimeLimits(connection=5.0, response=90.0, idle=60.0))
+        self.begin(self.policy("a", Deferred()), plan=ForwardPlan(terms=own))
+        (one,) = self.service.bulkhead.active
+        self.assertEqual(one.deadline, 90.0)
+
     def test_nobody_begins_to_think_for_a_service_that_is_full(self) -> None:
         self.service.is_full = True
         cancelled: list[object] = []
@@ -217,9 +228,11 @@ class SheddingTests(PolicyCase):
         shedding = Shedding(everyone=(1, 2))
         shedding.limit(2, None)
         exchange = exchange_for()
-        one = route("/r", service=self.service, on_request=(self.policy("a"),), shedding=shedding)
+        mark = (lambda exchange: exchange.extra.append((b"X-A", b"1")),)
+        one = route("/r", service=self.service, on_request=(self.policy("a"),), shedding=shedding, on_refusal=mark)
         with self.assertRaises(GatewayError) as caught:
             one.begin(exchange, NONE)
+        self.assertEqual(exchange.extra, [(b"X-A", b"1")], "its answer carries what all of the route's do")
         self.assertEqual((caught.exception.cause, self.asked, exchange.service), (OVERLOADED, [], "shop"))
 
     def test_where_there_is_room_and_time_it_is_let_in(self) -> None:
@@ -229,11 +242,59 @@ class SheddingTests(PolicyCase):
         self.assertTrue(self.is_forwarded)
 
 
+class TrafficTests(PolicyCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = NotingService("other")
+        other, shop = cast(Service, self.other), cast(Service, self.service)
+        self.split = Split(shop, (), [Share(other, 0.5)], lambda exchange: self.place, ForwardPlan(via=False))
+        self.place = 0.1
+
+    def test_policies_come_before_the_choice_of_the_service(self) -> None:
+        with self.assertRaises(GatewayError):
+            self.begin(self.policy("a", GatewayError(RATE_LIMITED)), split=self.split)
+        self.assertEqual((self.other.forwarded, self.service.forwarded), ([], []))
+        exchange = self.begin(self.policy("a"), split=self.split)
+        self.assertEqual(self.other.forwarded, [(exchange, ForwardPlan(via=False))])
+
+    def test_what_no_rule_takes_goes_to_the_routes_own_service(self) -> None:
+        self.place = 0.6
+        self.begin(split=self.split)
+        self.assertTrue(self.is_forwarded)
+
+    def test_a_policy_that_thinks_is_at_work_for_the_routes_own_service(self) -> None:
+        thought: Deferred[None] = Deferred()
+        self.begin(self.policy("a", thought), split=self.split)
+        self.assertEqual((len(self.service.bulkhead.active), len(self.other.bulkhead.active)), (1, 0))
+        thought.callback(None)
+        self.assertEqual(len(self.other.forwarded), 1)
+
+    def test_requests_are_sent_again_wherever_they_were_answered(self) -> None:
+        world = MirrorWorld()
+        for self.place in (0.1, 0.6):
+            self.begin(split=self.split, mirrors=(world.mirror,))
+        self.assertEqual((len(self.other.forwarded), len(self.service.forwarded), world.counts.sent), (1, 1, 2))
+
+    def test_but_not_what_a_policy_has_refused(self) -> None:
+        world = MirrorWorld()
+        self.begin(self.policy("a", Answer(204, [])), mirrors=(world.mirror,))
+        self.assertEqual(world.counts.sent, 0)
+
+
 class AmbiguityTests(PolicyCase):
     def test_a_path_that_could_mean_two_things_is_refused_before_any_policy(self) -> None:
         with self.assertRaises(GatewayError) as caught:
             self.begin(self.policy("a"), ambiguities=frozenset(("dot-segments",)))
         self.assertEqual((caught.exception.cause.code, self.asked), ("ambiguous-path", []))
+
+    def test_the_refusal_carries_what_every_answer_of_the_route_does(self) -> None:
+        exchange = exchange_for()
+        one = route("/r", on_refusal=(lambda exchange: exchange.extra.append((b"X-A", b"1")),))
+        with self.assertRaises(GatewayError):
+            one.begin(exchange, frozenset(("dot-segments",)))
+        self.assertEqual(exchange.extra, [(b"X-A", b"1")])
+        one.begin(again := exchange_for(), NONE)
+        self.assertEqual(again.extra, [], "which the policies themselves see to otherwise")
 
     def test_unless_the_route_allows_all_of_its_ways(self) -> None:
         allowed = frozenset(("encoded-slash", "backslash"))

@@ -5,9 +5,17 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.errors import GatewayError
+from apigateway.routing.route import Route
 from apigateway.routing.snapshot import Snapshot
+from apigateway.routing.split import Match, Share, Split
 from apigateway.routing.tree import Branch, mount
 from apigateway.testing.exchanges import exchange_for
+from apigateway.upstream.mirroring.mirror import Mirror, MirrorCounts
+from apigateway.upstream.service import Service
+from apigateway.upstream.steps.plan import ForwardPlan
+from apigateway.upstream.steps.retry import RetryBudget
+from apigateway.upstream.steps.terms import Terms
+from apigateway.upstream.steps.time_limits import TimeLimits
 from tests.routing.scripted import Page, proxy, route
 
 
@@ -80,3 +88,18 @@ class EntranceTests(SynchronousTestCase):
             self.snapshot.enter(exchange)
         Snapshot(None, proxy(route("/")), {}, ()).enter(exchange)
         self.assertEqual(exchange.route, "/")
+
+
+class ServingTests(SynchronousTestCase):
+    def service(self, name: str) -> Service:
+        return Service(name, (), Terms(TimeLimits(5.0, 30.0, 60.0)), RetryBudget(), lambda: 0.0)
+
+    def test_all_that_routes_lead_to_and_those_that_stand_in_but_no_mirrors(self) -> None:
+        own, split_off, spare, last, shadow = map(self.service, ("own", "split-off", "spare", "last", "shadow"))
+        own.fallback, spare.fallback, split_off.fallback = spare, last, own
+        split = Split(own, [Match(split_off)], [Share(split_off, 0.5)], lambda exchange: 0.0, ForwardPlan())
+        mirror = Mirror(shadow, "/a", ForwardPlan(), MirrorCounts(), set(), lambda: 0.0, lambda copy: None)
+        routes = (Route("/a", b"/a", own, split=split, mirrors=(mirror,)),)
+        services = {one.name: one for one in (own, split_off, spare, last, shadow)}
+        serving = Snapshot(None, Branch(None), services, routes).serving()
+        self.assertEqual(serving, {name: one for name, one in services.items() if name != "shadow"})

@@ -13,7 +13,7 @@ from apigateway.interfaces import IUpstream
 from apigateway.routing.thinking import Thinking
 from apigateway.testing.exchanges import exchange_for
 from apigateway.upstream.bulkhead import Bulkhead
-from apigateway.upstream.time_limits import NEVER
+from apigateway.upstream.steps.time_limits import NEVER
 
 
 class ThinkingTests(SynchronousTestCase):

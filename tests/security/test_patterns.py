@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.http.lines import lines_named
 from apigateway.http.paths import _spellings
 from apigateway.policies.cors import _origin_check
+from apigateway.upstream.steps.deadline_field import DeadlineField
 from tests.security.patterns import is_slow_to_find, slow_parts
 from tests.test_architecture import modules
 
@@ -26,6 +27,7 @@ LINEAR_ALL_THE_SAME = {
 
 MADE_OF_VALUES = {
     "http.lines.lines_named": "names of fields, escaped",
+    "http.lines.lines_spelled": "the same",
     "http.paths._spellings": "the prefix of a route, each byte escaped",
     "http.framing.check_protocol": "the target of a request, escaped",
     "policies.cors._origin_check": "origins, escaped",
@@ -170,3 +172,10 @@ class ConfiguredPatternTests(SynchronousTestCase):
         pattern = lines_named([name.encode() for name in names])
         self.assertEqual((slow_parts(pattern), is_slow_to_find(pattern)), ([], False))
         self.assertEqual(pattern.sub(b"", f"{names[0]}: 1\r\nz: 2\r\n".encode()), b"z: 2\r\n")
+
+    @settings(deadline=None, max_examples=200)
+    @given(hostile)
+    def test_so_is_the_field_for_the_deadline(self, name: str) -> None:
+        pattern: Any = DeadlineField(name.encode())._spellings
+        self.assertEqual((slow_parts(pattern), is_slow_to_find(pattern)), ([], False))
+        self.assertEqual(pattern.sub(b"", f"{name}: 1\r\nz: 2\r\n".encode()), b"z: 2\r\n")

@@ -10,10 +10,11 @@ import h11
 
 from apigateway.exchange import Exchange
 from apigateway.http.heads import RequestHead
+from apigateway.http.upgrade import WEBSOCKET, offered
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.gateway import RunningGateway, running_gateway
 from apigateway.testing.memory import MemoryNetwork
-from apigateway.upstream.forward import Forward
+from apigateway.upstream.steps.forward import Forward
 from tests.smuggling.answers import Read, read_answers
 from tests.smuggling.recorder import Recorder, Seen
 
@@ -32,7 +33,7 @@ services:
 
 WRITTEN = frozenset((
     b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"via", b"te",
-    b"connection", b"content-length", b"transfer-encoding",
+    b"connection", b"content-length", b"transfer-encoding", b"upgrade",
 ))  # fmt: skip
 """What the gateway writes itself, each once at most; all else must be as the client sent it."""
 
@@ -209,6 +210,8 @@ def _compare_requests(judged: Judged, seen: Seen) -> Iterator[str]:
     passed = [field for field in seen.fields if field[0] not in WRITTEN]
     if passed != fields:
         yield f"judged with {fields}, seen with {passed}"
+    if seen.all(b"upgrade") and (seen.all(b"upgrade") != [WEBSOCKET] or WEBSOCKET not in offered(head)):
+        yield f"offered to the service, and not by the client: {seen.all(b'upgrade')}"
     named = [name for name, _ in head.fields]
     yield from (f"hidden from policies: {name!r}" for name, _ in head.plain if name not in named)
     for name in {name for name, _ in seen.fields if name in WRITTEN}:

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from OpenSSL.crypto import FILETYPE_PEM
 from twisted.internet import reactor as the_reactor
 from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred
@@ -20,7 +21,13 @@ from twisted.internet.error import (
 )
 from twisted.internet.interfaces import IConnector, IPullProducer, IPushProducer
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
-from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import (
+    Certificate,
+    KeyPair,
+    PrivateCertificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactor
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -29,7 +36,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from apigateway.sockets.transports import BACKLOG, READ_SIZE, SMALL, EagerClient, EagerServer, Sockets
-from tests.upstream.test_treq_connection import certificate_for
+from apigateway.testing.certificates import self_signed
 
 reactor: Any = the_reactor
 
@@ -369,7 +376,10 @@ class ConnectTests(Connected):
 class TLSTests(Connected):
     """TLS goes through eager transports like any other bytes."""
 
-    shop = certificate_for("shop")
+    issued = self_signed("shop")
+    shop = PrivateCertificate.fromCertificateAndKeyPair(
+        Certificate.loadPEM(issued.pem), KeyPair.load(issued.key_pem(), FILETYPE_PEM)
+    )
 
     def trusting(self) -> Any:
         return optionsForClientTLS("shop", trustRoot=trustRootFromCertificates([self.shop]))
@@ -470,6 +480,29 @@ class OutboxTests(Connected):
             client.transport.getHandle().recv(10)
         outbox.close()
         self.assertEqual(client.transport.getHandle().recv(10), b"later")
+
+    async def test_another_small_write_leaves_with_it(self) -> None:
+        server, client, outbox = await self.pair_in_a_round()
+        server.transport.write(b"one ")
+        server.transport.write(b"two")
+        outbox.close()
+        self.assertEqual(client.transport.getHandle().recv(10), b"one two")
+        self.assertEqual((server.transport.dataBuffer, server.transport._tempDataLen), (b"", 0))
+
+    async def test_small_writes_that_do_not_fit_follow_in_order_and_hold_their_producer(self) -> None:
+        server, client, outbox = await self.pair_in_a_round()
+        server.transport.registerProducer(server, True)
+        sent = b"".join(b"%07d\n" % number for number in range(100_000))
+        client.transport.pauseProducing()
+        for at in range(0, len(sent), 1000):
+            server.transport.write(sent[at : at + 1000])
+        self.assertEqual(set(server.asked), {"pause"})
+        outbox.close()
+        server.transport.unregisterProducer()
+        server.transport.loseConnection()
+        client.transport.resumeProducing()
+        await client.lost
+        self.assertEqual(client.received, sent)
 
     async def test_what_is_written_after_it_follows_it(self) -> None:
         server, client, outbox = await self.pair_in_a_round()

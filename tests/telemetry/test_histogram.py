@@ -56,6 +56,14 @@ class HistogramTests(SynchronousTestCase):
         self.assertGreater(min(widths), 1.0)
         self.assertEqual((EDGES[0], EDGES[-1]), (LOWEST, HIGHEST))
 
+    def test_halved_it_forgets_what_came_once_and_says_the_same_of_the_rest(self) -> None:
+        histogram = histogram_of([0.01] * 8 + [0.1] * 4 + [5.0])
+        histogram.halve()
+        self.assertEqual((histogram.count(), histogram.total), (6, (8 * 0.01 + 4 * 0.1 + 5.0) / 2))
+        self.assertEqual(
+            histogram.quantiles([0.5, 1.0]), histogram_of([0.01] * 8 + [0.1] * 4 + [5.0]).quantiles([0.5, 0.9])
+        )
+
     def test_of_nothing_every_quantile_is_zero(self) -> None:
         self.assertEqual(Histogram().quantiles([0.5, 0.99]), [0.0, 0.0])
 

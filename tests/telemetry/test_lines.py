@@ -92,6 +92,12 @@ class JsonTests(SynchronousTestCase):
         exchange.fallback = True
         self.assertIs(json.loads(line(exchange))["fallback"], True)
 
+    def test_so_is_one_for_which_two_targets_were_asked(self) -> None:
+        exchange = ended()
+        self.assertNotIn("hedged", json.loads(line(exchange)))
+        exchange.hedged = True
+        self.assertIs(json.loads(line(exchange))["hedged"], True)
+
     @settings(deadline=None)
     @given(st.binary())
     def test_whatever_a_client_sends_an_exchange_is_one_line_of_json(self, raw: bytes) -> None:

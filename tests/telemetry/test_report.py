@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.errors import NO_ROUTE, RATE_LIMITED
-from apigateway.telemetry.report import report
+from apigateway.telemetry.report import MIRRORED, report
 from apigateway.telemetry.statistics import Statistics
 from tests.telemetry.ended import ended
 
@@ -51,6 +51,13 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(latency["total"]["max"], 20.0)
         self.assertApproximates(latency["total"]["p50"], 10.0, 0.5)
         self.assertEqual(latency["own"]["max"], 1.0)
+
+    def test_what_was_sent_a_second_time_is_told_of_its_service_but_not_in_all(self) -> None:
+        statistics = Statistics(lambda: 0.0)
+        statistics.add([ended(), ended(service="shadow", route=f"/api{MIRRORED}", status=500)])
+        told = report(statistics.since_start(), 10.0)
+        self.assertEqual((told["all"]["requests"], told["all"]["statuses"]), (1, {"2xx": 1}))
+        self.assertEqual(told["services"]["shadow"]["routes"]["/api (mirrored)"]["statuses"], {"5xx": 1})
 
     def test_before_anything_happened_all_is_zero(self) -> None:
         told = report({}, 0.0)

@@ -46,6 +46,12 @@ class TelemetryTests(SynchronousTestCase):
         self.telemetry.exchange_ended(exchange)
         self.assertEqual(self.counted(), MOST_PENDING)
 
+    def test_what_was_sent_a_second_time_is_counted_and_not_logged(self) -> None:
+        self.telemetry.copy_ended(ended())
+        self.assertEqual(self.counted(), 1)
+        self.telemetry.stop()
+        self.assertEqual(self.path.read_bytes(), b"")
+
     def test_at_the_end_everything_is_counted_and_logged(self) -> None:
         self.telemetry.exchange_ended(ended())
         self.telemetry.stop()

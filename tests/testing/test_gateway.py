@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.model import Configuration, Route, Service, Target
+from apigateway.config.model import Configuration, Listener, Route, Service, Target
 from apigateway.config.read import ConfigurationError
 from apigateway.testing.gateway import running_gateway
 from apigateway.testing.memory import MemoryNetwork
@@ -55,7 +55,7 @@ class RunningGateways(SynchronousTestCase):
 
     def test_a_configuration_may_be_given_as_values(self):
         orders = Service("orders", (Route("/orders"),), (Target("http://10.0.0.5:8003"),), health_check=None)
-        running = self.start(Configuration((orders,), listen=("tcp:9000",)))
+        running = self.start(Configuration((orders,), listen=(Listener("tcp:9000"),)))
         self.assertEqual(running.ask("GET", "/orders").status, 200)
         self.assertEqual(repr(running), "<RunningGateway on port 9000 <RecordingObserver GET /orders -> 200>>")
 

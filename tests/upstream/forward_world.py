@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -9,13 +11,14 @@ from apigateway.errors import GatewayError
 from apigateway.http.lines import join_lines, split_lines
 from apigateway.interfaces import IAttempt, ICircuitBreaker, ITransport
 from apigateway.testing.exchanges import exchange_for
-from apigateway.upstream.crowding import TOO_SLOW
 from apigateway.upstream.health import TargetHealth
-from apigateway.upstream.plan import ForwardPlan
-from apigateway.upstream.retry import RetryBudget
+from apigateway.upstream.pool.crowding import TOO_SLOW
 from apigateway.upstream.service import Service
+from apigateway.upstream.steps.plan import ForwardPlan
+from apigateway.upstream.steps.retry import RetryBudget
+from apigateway.upstream.steps.terms import Terms
+from apigateway.upstream.steps.time_limits import TimeLimits
 from apigateway.upstream.target import Target
-from apigateway.upstream.time_limits import TimeLimits
 
 LIMITS = TimeLimits(connection=7.0, response=30.0, idle=60.0)
 
@@ -34,6 +37,8 @@ class ScriptedAttempt:
         self.written = []
         self.flushed = []
         self.is_paused = self.is_cancelled = self.is_over = False
+        self.can_switch = True
+        self.offer = None
 
     def start(self, method, target, lines, length):
         self.head = (method, target, split_lines(lines), length)
@@ -55,6 +60,14 @@ class ScriptedAttempt:
     def flush(self):
         assert not self.is_cancelled
         self.flushed = list(self.written)
+
+    def offer_switch(self, offer):
+        self.offer = offer if self.can_switch else None
+        return self.can_switch
+
+    def switch(self, protocol):
+        self.is_over = True
+        return b""
 
     def pause(self):
         self.is_paused = True
@@ -213,7 +226,10 @@ class CountingBreaker:
 
 
 class World:
-    """A service of some targets on a clock of its own. `ended` are the exchanges that are over."""
+    """A service of some targets on a clock of its own. `ended` are the exchanges that are over.
+
+    With `waits`, attempts are made that are to be waited for. `terms` are those that differ from the defaults.
+    """
 
     def __init__(
         self,
@@ -223,6 +239,9 @@ class World:
         breaker=CountingBreaker,
         max_in_flight=1024,
         bulkhead=None,
+        waits=False,
+        random=lambda: 0.5,
+        terms=None,
         **transport,
     ):
         self.clock = Clock()
@@ -235,8 +254,8 @@ class World:
         )
         self.budget = RetryBudget()
         self.service = Service(
-            "shop", self.targets, LIMITS, self.budget, retries, self.clock.seconds,
-            finish_abandoned, max_in_flight, bulkhead,
+            "shop", self.targets, replace(Terms(LIMITS, retries), **(terms or {})), self.budget, self.clock.seconds,
+            finish_abandoned, max_in_flight, bulkhead, later=self.clock.callLater if waits else None, random=random,
         )  # fmt: skip
         self.plan = ForwardPlan(via=False)
 

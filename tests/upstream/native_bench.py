@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 
 from apigateway.config.model import Pool
 from apigateway.errors import CONNECT_FAILED, GatewayError
-from apigateway.upstream.native_transport import NativeTransport
+from apigateway.upstream.native.transport import NativeTransport
 from tests.upstream.native_world import WAIT_S, starting
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

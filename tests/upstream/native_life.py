@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.receiver import RecordingReceiver
-from apigateway.upstream.crowding import PATIENCE_S
-from apigateway.upstream.time_limits import NEVER
+from apigateway.upstream.pool.crowding import PATIENCE_S
+from apigateway.upstream.steps.time_limits import NEVER
 from tests.upstream.native_bench import LAST, OK, Bench
 
 OPERATIONS = (

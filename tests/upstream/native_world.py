@@ -7,8 +7,8 @@ from apigateway.http.lines import join_lines
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.scripted_service import ScriptedService
-from apigateway.upstream.dial import Dialer
-from apigateway.upstream.native_transport import NativeTransport
+from apigateway.upstream.dialing.dial import Dialer, Way
+from apigateway.upstream.native.transport import NativeTransport
 
 HOST = b"Host: shop\r\n"
 WAIT_S = 2.0
@@ -32,7 +32,7 @@ class World:
         self.service = ScriptedService()
         self.listener = self.service.listen(self.network.reactor, 80, "10.0.0.5")
         reactor = self.network.reactor
-        dialer = Dialer("shop", 80, 5.0, lambda name: ("10.0.0.5",), reactor.connectTCP, reactor, self.network.now)
+        dialer = Dialer("shop", 80, 5.0, lambda name: ("10.0.0.5",), Way(reactor.connectTCP), reactor, self.network.now)
         self.transport = NativeTransport(Pool(**pool), dialer, self.network.now, WAIT_S)
 
     def ask(self, *args, **kwargs):

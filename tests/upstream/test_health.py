@@ -17,7 +17,7 @@ from apigateway.config.model import HealthCheck as Options
 from apigateway.interfaces import IHealthChecker
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.upstream.health import HealthChecker, TargetHealth
-from apigateway.upstream.probe import treq_probe
+from apigateway.upstream.treq.probe import treq_probe
 
 DEFAULTS = Options()
 
@@ -203,6 +203,27 @@ class ScheduleTests(CheckerCase):
         checker.start()
         self.run_for(20)
         self.assertEqual(len(self.asked), 2)
+
+    def test_the_first_that_is_asked_is_the_one_that_was_not_asked_for_longest(self) -> None:
+        checker = self.make("http://a", "http://b", "http://c")
+        for site, last in zip(self.sites, (5.0, 2.0, 4.0), strict=True):
+            site.health.observe(True, last, 0.0, "", 1)
+        checker.start()
+        self.run_for(10)
+        first = [url for _, url, _ in self.asked[:3]]
+        self.assertEqual(first, ["http://b/health", "http://c/health", "http://a/health"])
+
+    def test_where_targets_change_all_the_time_each_has_its_turn(self) -> None:
+        urls = [f"http://{name}" for name in "abcdefgh"]
+        known: dict[str, TargetHealth] = {}
+        for number in range(40):
+            checker = self.make(*urls, f"http://new-{number}")
+            for site in self.sites:
+                site.health = known.setdefault(site.url, site.health)
+            checker.start()
+            self.run_for(1.5)
+            checker.stop()
+        self.assertEqual({url for url in urls if not known[url].checked}, set())
 
     def test_a_service_without_targets_is_not_checked(self) -> None:
         self.make().start()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.errors import BREAKER_OPEN, SERVICE_OVERLOADED
+from apigateway.errors import BREAKER_OPEN, NO_TARGETS, SERVICE_OVERLOADED
 from apigateway.http.answers import Answer
-from apigateway.upstream.retry import RetryBudget
 from apigateway.upstream.service import Service
+from apigateway.upstream.steps.retry import RetryBudget
+from apigateway.upstream.steps.terms import Terms
 from tests.upstream.forward_world import LIMITS, World
 
 
@@ -49,9 +50,10 @@ class RefusalTests(SynchronousTestCase):
     def test_nobody_is_asked_to_come_again_at_once(self):
         self.assertEqual(self.refusal(0.0).retry_after_s, 1)
 
-    def test_a_service_without_targets_refuses_too(self):
-        service = Service("empty", (), LIMITS, RetryBudget(), 1, lambda: 0.0)
-        self.assertEqual(service.refusal(0.0).retry_after_s, 1)
+    def test_a_service_without_targets_says_so(self):
+        error = Service("empty", (), Terms(LIMITS), RetryBudget(), lambda: 0.0).refusal(0.0)
+        self.assertEqual((error.cause, error.retry_after_s), (NO_TARGETS, 1))
+        self.assertEqual(error.detail, "No target of the service 'empty' has been found.")
 
 
 class BulkheadTests(SynchronousTestCase):
@@ -111,6 +113,23 @@ class BulkheadTests(SynchronousTestCase):
         new.advance(30)
         self.assertEqual([client.status for client in clients], [504, 504, 503])
         self.assertEqual((new.service.in_flight, new.service.everyone), (0, set()))
+
+
+class BudgetTests(SynchronousTestCase):
+    def test_first_attempts_earn_further_ones(self):
+        world = World(retries=0)
+        for _ in range(500):
+            world.forward()
+            world.attempt.answers(200)
+        self.assertEqual(sum(world.service.pays(0.0) for _ in range(1000)), 130)
+        self.assertEqual(world.service.counts.refused, 870)
+
+    def test_each_is_counted_once_however_often_it_is_looked_at(self):
+        world = World()
+        world.forward()
+        for _ in range(3):
+            world.advance(0.25)
+        self.assertEqual(repr(world.budget), "<RetryBudget 0 retries for 1 exchanges>")
 
 
 class SweepTests(SynchronousTestCase):

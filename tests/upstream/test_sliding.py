@@ -26,6 +26,13 @@ class SlidingCountTests(SynchronousTestCase):
         count.move_to(16.0)
         self.assertEqual(count.all, 2)
 
+    def test_many_may_be_counted_at_once(self) -> None:
+        count = SlidingCount(10.0)
+        count.add(7, 0.5)
+        self.assertEqual(count.all, 7)
+        count.add(1, 10.0)
+        self.assertEqual(count.all, 1)
+
     def test_it_forgets_everything_after_a_long_pause(self) -> None:
         count = SlidingCount(10.0)
         for now in range(10):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from apigateway.config.model import Pool
+from apigateway.config.model import GivenFile, Pool, UpstreamTls
 from apigateway.http.lines import join_lines
+from apigateway.sockets.transports import Sockets
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.scripted_service import ScriptedService
-from apigateway.upstream.treq_transport import TreqTransport
+from apigateway.upstream.dialing.tls import TargetTls, client_context
+from apigateway.upstream.dialing.tls_log import TlsLog
+from apigateway.upstream.treq.transport import TreqTransport
 
 HOST = b"Host: shop\r\n"
 
@@ -22,6 +25,14 @@ def starting(method=b"GET", target=b"/", fields=(), length=0):
     return RecordingReceiver(start)
 
 
+def way_to(name, authority, network):
+    """How to connect with TLS to who shows a certificate of this authority for a name."""
+    context = client_context(UpstreamTls(ca=GivenFile("ca.pem", authority.pem)))
+    log = TlsLog("one", f"https://{name}", network.now)
+    tls = TargetTls(name, context, True, log, network.reactor.seconds)
+    return tls.way(Sockets(network.reactor, network.now).connect)
+
+
 class World:
     """A memory network with one service at `shop`, and a treq transport to it."""
 
@@ -32,8 +43,8 @@ class World:
         self.listener = self.service.listen(self.network.reactor, port, "10.0.0.5")
         self.transport = self.transport_to(url, pool or Pool())
 
-    def transport_to(self, url, pool=None, policy=None):
-        return TreqTransport(url, self.network.reactor, pool or Pool(), 5.0, self.network.now, 2.0, policy)
+    def transport_to(self, url, pool=None, way=None):
+        return TreqTransport(url, self.network.reactor, pool or Pool(), 5.0, self.network.now, 2.0, way=way)
 
     def ask(self, *args, **kwargs):
         receiver = starting(*args, **kwargs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from apigateway.config.keys.listener import LISTEN
 from apigateway.config.keys.service import DEFAULTS, SERVICE
 from apigateway.config.kinds import ListOf, Named, OrFalse
 from apigateway.config.model import AccessLog, Admin, Configuration, EventLog, Limits, Stop
 from apigateway.config.scalars import BOOLEAN, choice, duration, integer, size
 from apigateway.config.tables import Key, Table, keys_of
-from apigateway.config.web import ENDPOINT, FILE, HOST, NETWORK, SERVICE_NAME, TOKEN
+from apigateway.config.web import FILE, HOST, NETWORK, SERVICE_NAME, TOKEN
 
 ADMIN = Table(
     "admin",
@@ -78,7 +79,7 @@ STOP = Table(
 TOP_KEYS = {
     **keys_of(
         Configuration,
-        listen=(ListOf(ENDPOINT, 1), "Where clients connect: Twisted endpoint strings."),
+        listen=(LISTEN, "Where clients connect: Twisted endpoint strings, or mappings with one and more."),
         trusted_proxies=(ListOf(NETWORK), "Peers whose `X-Forwarded-For` and `X-Request-Id` are believed."),
         admin=(ADMIN, "Who may see `/gateway/…`."),
         access_log=(OrFalse(ACCESS_LOG), "Where exchanges are written."),

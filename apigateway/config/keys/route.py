@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from apigateway.config.extensions import Extensions
 from apigateway.config.given import Given
+from apigateway.config.keys.retries import ROUTE_ATTEMPT_KEYS
+from apigateway.config.keys.traffic import TRAFFIC_KEYS
+from apigateway.config.keys.upgrades import UPGRADES
 from apigateway.config.kinds import ListOf, OneOrMany, OrFalse, Pairs
 from apigateway.config.model import (
     Cors,
@@ -91,7 +94,7 @@ HEADERS = Table(
     Headers,
 )
 
-POLICY_KEYS = keys_of(
+POLICY_KEYS = ROUTE_ATTEMPT_KEYS | keys_of(
     Policies,
     rate_limit=(
         OrFalse(OneOrMany(RATE_LIMIT), ()),
@@ -106,6 +109,7 @@ POLICY_KEYS = keys_of(
     required_headers=(ListOf(FIELD_NAME), "Request fields that must be there; else 400 `missing-header`."),
     headers=(HEADERS, "What happens to header fields."),
     allow_paths=(ListOf(ALLOWED_PATH), "Paths that are let through although they could be read in two ways."),
+    upgrades=(OrFalse(UPGRADES), "What connections may become other than HTTP: WebSockets, and what is named here."),
     policies=(Extensions(), "Policies of your own, by name, with their options; `false` switches one off."),
 )
 
@@ -124,4 +128,4 @@ ROUTE_KEYS = {
     "match_headers": Key(Pairs(FIELD_NAME, FIELD_VALUE), "Fields that must be there with just these values.", {}),
 }
 
-ROUTE = Table("route", ROUTE_KEYS | POLICY_KEYS)
+ROUTE = Table("route", ROUTE_KEYS | TRAFFIC_KEYS | POLICY_KEYS)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from apigateway.config.given import Given
+from apigateway.config.keys.balance import BALANCE_KIND, OUTLIERS
+from apigateway.config.keys.discovery import DISCOVERY
+from apigateway.config.keys.retries import SERVICE_ATTEMPT_KEYS
 from apigateway.config.keys.route import MATCH_KEYS, POLICY_KEYS, ROUTE
+from apigateway.config.keys.traffic import TRAFFIC_KEYS
+from apigateway.config.keys.upstream_tls import UPSTREAM_TLS
 from apigateway.config.kinds import ListOf, OrFalse, Pairs, Shorthand
 from apigateway.config.model import (
     CircuitBreaker,
     Fallback,
     HealthCheck,
     Pool,
-    Retries,
     Service,
     Target,
-    Timeouts,
 )
 from apigateway.config.scalars import ANY_TEXT, BOOLEAN, choice, duration, integer, number
 from apigateway.config.tables import Key, Table, keys_of
@@ -33,18 +36,6 @@ def _check_fallback(given: Given) -> tuple[str, str] | None:
         return "service", "either another service answers or a fixed answer is given, not both"
     return None
 
-
-TIMEOUTS = Table(
-    "timeouts",
-    keys_of(
-        Timeouts,
-        connect=(duration(), "Until a connection to a target stands; then 504 `connect-timeout`."),
-        response=(duration(), "From the request to the head of the answer; then 504 `response-timeout`."),
-        idle=(duration(), "Without a byte of a body moving, in either direction; then 504 `idle-timeout`, or a cut."),
-        pool=(duration(), "In the line for a connection, when all are busy; then 503 `pool-exhausted`."),
-    ),
-    Timeouts,
-)
 
 CIRCUIT_BREAKER = Table(
     "circuit_breaker",
@@ -73,17 +64,6 @@ HEALTH_CHECK = Table(
     HealthCheck,
 )
 
-RETRIES = Table(
-    "retries",
-    keys_of(
-        Retries,
-        attempts=(integer(0, 10), "Further attempts after the first."),
-        budget=(number(0, 1), "Further attempts, as a share of the service's requests, at most …"),
-        min_per_second=(number(0), "… but this many a second in any case."),
-    ),
-    Retries,
-)
-
 POOL = Table(
     "pool",
     keys_of(
@@ -109,16 +89,17 @@ FALLBACK = Table(
     whole=True,
 )
 
-SHARED_KEYS = keys_of(
+SHARED_KEYS = SERVICE_ATTEMPT_KEYS | keys_of(
     Service,
     transport=(
         choice("native", "treq"),
-        "How targets are spoken to; `treq` goes through Twisted's own client and can do `https`.",
+        "How targets are spoken to; `treq` goes through Twisted's own client.",
     ),
-    timeouts=(TIMEOUTS, "How long each step of an exchange may take."),
+    tls=(UPSTREAM_TLS, "How `https://` targets are spoken to and verified."),
     circuit_breaker=(OrFalse(CIRCUIT_BREAKER), "When a failing target is given a rest."),
     health_check=(OrFalse(HEALTH_CHECK), "How targets are probed."),
-    retries=(OrFalse(RETRIES, Retries(attempts=0)), "Further attempts after one that failed."),
+    balance=(BALANCE_KIND, "How exchanges are spread over several targets."),
+    outliers=(OrFalse(OUTLIERS), "When a target that fails more than the others is left out."),
     pool=(POOL, "Connections to each target."),
     max_in_flight=(integer(1), "Exchanges with the service in progress, at most; above it 503 `service-overloaded`."),
     fallback=(OrFalse(FALLBACK), "What is answered instead of 502, 503 and 504."),
@@ -129,7 +110,7 @@ TARGET = Table(
     "target",
     keys_of(
         Target,
-        url=(TARGET_URL, "`http://host:port`; `https://` needs `transport: treq`."),
+        url=(TARGET_URL, "`http://host:port`, or `https://`: see `tls`."),
         weight=(integer(1, 1000), "Its share of the service's traffic, relative to the others'."),
     ),
     Target,
@@ -137,8 +118,9 @@ TARGET = Table(
 
 PLACE_KEYS = {
     "targets": Key(
-        ListOf(Shorthand("url", TARGET), 1), "Where the service is: URLs, or URLs with weights.", required=True
+        ListOf(Shorthand("url", TARGET), 1), "Where the service is: URLs, or URLs with weights. Or else `discovery`."
     ),
+    "discovery": Key(DISCOVERY, "Where its targets are found while the gateway runs, instead of `targets`."),
     "prefix": Key(PREFIX, "The path prefix of a service with one route, as a route's `path`."),
     **MATCH_KEYS,
     "routes": Key(ListOf(ROUTE, 1), "Several routes; `prefix`, `host`, `methods`, `strip_prefix` then stand in each."),
@@ -146,8 +128,12 @@ PLACE_KEYS = {
 
 SERVICE = Table(
     "service",
-    PLACE_KEYS | SHARED_KEYS | POLICY_KEYS,
-    json={"oneOf": [{"required": ["prefix"]}, {"required": ["routes"]}]},
+    PLACE_KEYS | SHARED_KEYS | TRAFFIC_KEYS | POLICY_KEYS | SHARED_KEYS,
+    json={
+        "oneOf": [{"required": ["targets"]}, {"required": ["discovery"]}],
+        "not": {"required": ["prefix", "routes"]},
+    },
 )
 
-DEFAULTS = Table("defaults", SHARED_KEYS | POLICY_KEYS)
+# What may stand in routes stands in both: there is more of it here.
+DEFAULTS = Table("defaults", SHARED_KEYS | POLICY_KEYS | SHARED_KEYS)

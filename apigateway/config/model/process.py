@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from apigateway.config.model.listener import Listener
 from apigateway.config.model.service import Service
 from apigateway.config.model.sizes import KIB, MIB
 
@@ -69,7 +70,7 @@ class Configuration:
     """The whole of one configuration."""
 
     services: tuple[Service, ...] = ()
-    listen: tuple[str, ...] = ("tcp:8000",)
+    listen: tuple[Listener, ...] = (Listener("tcp:8000"),)
     trusted_proxies: tuple[str, ...] = ()
     admin: Admin = Admin()
     access_log: AccessLog | None = AccessLog()

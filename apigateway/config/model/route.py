@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from apigateway.config.model.retries import Hedging, RouteRetries, RouteTimeouts
+from apigateway.config.model.traffic import Mirror, SplitRule
+from apigateway.config.model.upgrades import Upgrades
+
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
@@ -69,7 +73,12 @@ class Policies:
     required_headers: tuple[str, ...] = ()
     headers: Headers = Headers()
     allow_paths: tuple[str, ...] = ()
+    upgrades: Upgrades | None = Upgrades()
     policies: tuple[Extension, ...] = ()
+    timeouts: RouteTimeouts = RouteTimeouts()
+    retries: RouteRetries = RouteRetries()
+    hedging: Hedging | None = None
+    deadline_header: str | None = None
 
 
 PATH_AMBIGUITIES = ("dot-segments", "encoded-slash", "backslash", "path-parameters")
@@ -78,7 +87,10 @@ PATH_AMBIGUITIES = ("dot-segments", "encoded-slash", "backslash", "path-paramete
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What to match. Empty `methods`: all. `headers`: (name, exact value) pairs that must all be there."""
+    """What to match. Empty `methods`: all. `headers`: (name, exact value) pairs that must all be there.
+
+    `split` and `mirror` say which requests go to other services, instead or as well.
+    """
 
     path: str
     host: str | None = None
@@ -86,3 +98,5 @@ class Route:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     strip_prefix: bool = False
     policies: Policies = Policies()
+    split: tuple[SplitRule, ...] = ()
+    mirror: tuple[Mirror, ...] = ()

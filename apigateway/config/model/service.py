@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from apigateway.config.model.balance import Balance, Outliers
+from apigateway.config.model.discovery import Discovery
+from apigateway.config.model.retries import Hedging, Retries, Timeouts
 from apigateway.config.model.route import Route
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long each step of an exchange may take; a body may take for ever as long as it moves."""
-
-    connect: float = 5.0
-    response: float = 30.0
-    idle: float = 60.0
-    pool: float = 5.0
+from apigateway.config.model.upstream_tls import UpstreamTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +35,6 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
-    """Further attempts after a failed one, within a budget of the service's traffic."""
-
-    attempts: int = 1
-    budget: float = 0.2
-    min_per_second: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
 class Pool:
     """Connections to one target."""
 
@@ -70,24 +55,47 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of a service: `http://host:port`, or `https://` with the treq transport."""
+    """One address of a service: `http://host:port` or `https://host:port`.
+
+    `address` is where discovery has found the name of the URL to lead; None: that is looked up when it is dialed.
+    """
 
     url: str
     weight: int = 1
+    address: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The URL of what is dialed, by which a target is known in its service: the address in place of the name."""
+        if self.address is None:
+            return self.url
+        scheme, _, authority = self.url.partition("://")
+        _, colon, port = authority.rpartition("]")[2].partition(":")
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{scheme}://{host}{colon}{port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A named group of targets behind routes. `transport` is "native" or "treq"."""
+    """A named group of targets behind routes. `transport` is "native" or "treq".
+
+    With a `discovery` there are no targets until it has found some.
+    """
 
     name: str
     routes: tuple[Route, ...]
     targets: tuple[Target, ...]
+    discovery: Discovery | None = None
     transport: str = "native"
+    tls: UpstreamTls = UpstreamTls()
     timeouts: Timeouts = Timeouts()
     circuit_breaker: CircuitBreaker | None = CircuitBreaker()
     health_check: HealthCheck | None = HealthCheck()
+    balance: Balance = Balance()
+    outliers: Outliers | None = Outliers()
     retries: Retries = Retries()
+    hedging: Hedging | None = None
+    deadline_header: str | None = None
     pool: Pool = Pool()
     max_in_flight: int = 1024
     fallback: Fallback | None = None

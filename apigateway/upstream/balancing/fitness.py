@@ -1,16 +1,26 @@
-"""Which targets may be tried at all: what every strategy chooses among."""
+"""What may be asked of one target before it is picked. Changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
+from apigateway.upstream.breaker_table import CLOSED
 from apigateway.upstream.target import Target
 
 
-def fit(targets: Sequence[Target], now: float, tried: Collection[Target] = ()) -> list[Target]:
-    """The healthy targets, or all where none is healthy, without those that rest and those that were tried."""
-    able = [target for target in targets if target.health.healthy] or targets
-    return [target for target in able if is_ready(target, now) and target not in tried]
+def is_steady(target: Target) -> bool:
+    """Whether there is nothing to think about: it may be tried, and has its whole share. Quick."""
+    breaker = target.breaker
+    return target.standing.is_steady and target.health.healthy and (breaker is None or breaker.state == CLOSED)
+
+
+def is_able(target: Target) -> bool:
+    """Whether neither its health nor an ejection forbids it."""
+    return target.health.healthy and not target.standing.is_ejected
+
+
+def is_in(target: Target) -> bool:
+    """Whether it is able, and its breaker lets through more than probes."""
+    breaker = target.breaker
+    return is_able(target) and (breaker is None or breaker.state == CLOSED)
 
 
 def is_ready(target: Target, now: float) -> bool:

@@ -29,6 +29,13 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(missing, set())
 
     def test_loads_with_every_setting_switched_on(self) -> None:
-        configuration = parse_text(switched_on(EXAMPLE.read_text("utf-8")), "gateway.yaml", {"ADMIN_TOKEN": "t"})
-        self.assertEqual([service.name for service in configuration.services], ["auth", "product", "shop", "archive"])
+        configuration = parse_text(
+            switched_on(EXAMPLE.read_text("utf-8")),
+            "gateway.yaml",
+            {"ADMIN_TOKEN": "t", "STICKY_SECRET": "0123456789abcdef"},
+        )
+        self.assertEqual(
+            [service.name for service in configuration.services],
+            ["auth", "product", "shop", "stock", "basket", "search", "archive", "shop-next"],
+        )
         self.assertEqual(configuration.admin.token, "t")

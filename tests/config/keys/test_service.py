@@ -54,7 +54,18 @@ class CatalogueTests(SynchronousTestCase):
     """What holds for every key."""
 
     def test_defaults_are_written_in_a_way_that_reads_back_as_the_default(self) -> None:
-        required: dict[str, dict[str, object]] = {"cors": {"origins": ["*"]}, "target": {"url": "http://a"}}
+        required: dict[str, dict[str, object]] = {
+            "cors": {"origins": ["*"]},
+            "target": {"url": "http://a"},
+            "discovery": {"srv": "_http._tcp.a"},
+            "sticky": {"secret": "0123456789abcdef"},
+            "listener": {"endpoint": "tcp:1"},
+            "split": {"service": "a", "share": "5%"},
+            "mirror": {"service": "a"},
+            "tls": {"certificates": ["a"]},
+            "certificate": {"certificate": "a"},
+            "client_certificates": {"ca": "a"},
+        }
         for table in (table for table in TABLES.values() if table.make is not dict):
             least = required.get(table.name, {})
             defaults = {name: key.default for name, key in table.keys.items() if key.default is not None}

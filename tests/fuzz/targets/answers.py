@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from apigateway.http.lines import split_lines
 from apigateway.http.response_reader import ResponseReader
 from apigateway.testing.receiver import RecordingReceiver
-from apigateway.upstream.native_connection import NativeConnection
+from apigateway.upstream.native.connection import NativeConnection
 from tests.fuzz.target import Target, parts, split
 from tests.fuzz.targets.words import ANSWERS
 from tests.http.messages import as_h11, h11_response
@@ -81,6 +81,9 @@ class _Pool:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+
+    def refusal(self, reason: BaseException) -> None:
+        """It makes no new connections."""
 
     def connected(self, connection: NativeConnection) -> None:
         self.said.append("connected")

@@ -54,8 +54,8 @@ def _check_use(configuration: Configuration) -> None:
     assert configuration.admin.token is None or configuration.admin.token not in repr(configuration)
     network = MemoryNetwork()
     try:
-        for endpoint in configuration.listen:
-            serverFromString(network.reactor, endpoint)
+        for listener in configuration.listen:
+            serverFromString(network.reactor, listener.endpoint)
     except Exception:
         # Their words are plugins', and are looked at where there is a reactor.
         return

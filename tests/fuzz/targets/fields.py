@@ -18,14 +18,15 @@ from apigateway.http.answers import Answer
 from apigateway.http.fields import connection_options, response_fields, trailer_fields
 from apigateway.http.heads import CHUNKED
 from apigateway.http.problems import problem
-from apigateway.http.request_reader import HeadLimits, RequestMessage, RequestReader
+from apigateway.http.request_message import RequestMessage
+from apigateway.http.request_reader import HeadLimits, RequestReader
 from apigateway.http.response_reader import ResponseReader
 from apigateway.policies.catalogue import compile_policies
 from apigateway.policies.policy import PolicyTools, request_side, response_side
 from apigateway.stores.memory import MemoryRateLimiter
 from apigateway.testing.downstream import RecordingDownstream
-from apigateway.upstream.native_connection import NativeConnection
-from apigateway.upstream.plan import ForwardPlan
+from apigateway.upstream.native.connection import NativeConnection
+from apigateway.upstream.steps.plan import ForwardPlan
 from tests.fuzz.target import Target, parts
 from tests.fuzz.targets.answers import SEPARATOR, _Pool, _Transport
 from tests.fuzz.targets.words import ANSWERS, REQUESTS

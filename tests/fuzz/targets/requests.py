@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import h11
 
-from apigateway.http.request_reader import PIPELINED, SLICE, HeadLimits, RequestMessage, RequestReader
+from apigateway.http.request_message import RequestMessage
+from apigateway.http.request_reader import PIPELINED, SLICE, HeadLimits, RequestReader
 from tests.fuzz.target import Target, parts, split
 from tests.fuzz.targets.words import REQUESTS
 from tests.http.messages import h11_request
@@ -43,7 +44,7 @@ def _read(segments: Iterable[bytes], limits: HeadLimits) -> Read:
     for segment in segments:
         reader.feed(segment)
         _take(reader, taken)
-        while reader.put_off:
+        while reader.put_off or reader.waits:
             reader.go_on()
             _take(reader, taken)
         last = request_told(taken[-1]) if taken else None

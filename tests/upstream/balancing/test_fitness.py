@@ -1,60 +1,41 @@
-"""Which targets may be tried at all."""
+"""What may be asked of one target before it is picked."""
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.upstream.balancing.fitness import fit
-from tests.upstream.balancing.world import make_target, targets_of, trip
-
-EVENTS = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(("ill", "well", "trip"))))
+from apigateway.upstream.balancing.fitness import is_able, is_in, is_ready, is_steady
+from tests.upstream.balancing.world import eject, make_target, trip
 
 
-class FitTests(SynchronousTestCase):
+class FitnessTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.a, self.b, self.c = self.targets = [make_target(name) for name in "abc"]
+        self.target = make_target("a")
+        self.target.standing.come_back(0.0, 0.0)
 
-    def test_unhealthy_ones_are_passed_over(self) -> None:
-        self.b.health.healthy = False
-        self.assertEqual(fit(self.targets, 0.0), [self.a, self.c])
+    def is_what(self, now: float = 0.0) -> str:
+        target = self.target
+        asked = (is_steady(target), is_in(target), is_able(target), is_ready(target, now))
+        return "".join(letter if yes else "-" for letter, yes in zip("siar", asked, strict=True))
 
-    def test_all_are_fit_when_none_is_healthy(self) -> None:
-        for target in self.targets:
-            target.health.healthy = False
-        self.assertEqual(fit(self.targets, 0.0), self.targets)
+    def test_a_target_that_is_well_is_all_of_it(self) -> None:
+        self.assertEqual(self.is_what(), "siar")
+        self.target.breaker = None
+        self.assertEqual(self.is_what(), "siar")
 
-    def test_those_that_rest_are_passed_over_until_their_rest_is_over(self) -> None:
-        trip(self.b)
-        self.assertEqual(fit(self.targets, 0.0), [self.a, self.c])
-        self.assertEqual(fit(self.targets, 30.0), self.targets)
+    def test_one_whose_share_grows_is_in_but_not_steady(self) -> None:
+        self.target.standing.come_back(0.0, 10.0)
+        self.assertEqual(self.is_what(), "-iar")
 
-    def test_none_is_left_when_the_only_healthy_one_rests(self) -> None:
-        trip(self.b)
-        self.a.health.healthy = self.c.health.healthy = False
-        self.assertEqual(fit(self.targets, 0.0), [])
+    def test_an_unhealthy_one_is_not_able(self) -> None:
+        self.target.health.healthy = False
+        self.assertEqual(self.is_what(), "---r")
 
-    def test_a_target_without_a_breaker_never_rests(self) -> None:
-        self.b.breaker = None
-        self.assertEqual(fit(self.targets, 0.0), self.targets)
+    def test_nor_is_one_that_is_ejected(self) -> None:
+        eject(self.target)
+        self.assertEqual(self.is_what(), "---r")
 
-    def test_those_that_were_tried_are_passed_over(self) -> None:
-        self.assertEqual(fit(self.targets, 0.0, (self.a, self.c)), [self.b])
-
-    @settings(deadline=None)
-    @given(st.integers(1, 6), EVENTS)
-    def test_none_is_fit_that_health_or_breaker_forbids_while_another_is_left(
-        self, count: int, events: list[tuple[int, str]]
-    ) -> None:
-        targets = targets_of([1] * count)
-        for which, event in events:
-            target = targets[which % count]
-            if event != "trip":
-                target.health.healthy = event == "well"
-            elif target.breaker is not None and target.breaker.state == "closed":
-                trip(target)
-        found = fit(targets, 0.0)
-        self.assertFalse([one for one in found if one.breaker is not None and one.breaker.retry_after(0.0) > 0])
-        if any(one.health.healthy for one in targets):
-            self.assertTrue(all(one.health.healthy for one in found))
+    def test_one_that_rests_is_able_and_ready_for_a_probe_when_its_rest_is_over(self) -> None:
+        trip(self.target)
+        self.assertEqual(self.is_what(), "--a-")
+        self.assertEqual(self.is_what(30.0), "--ar")

@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 
 from apigateway.interfaces import IBalancer
 from apigateway.upstream.balancing.only import Only
-from tests.upstream.balancing.world import make_target, order, pick, trip
+from tests.upstream.balancing.world import eject, make_target, order, pick, trip
 
 
 class OnlyTests(SynchronousTestCase):
@@ -18,6 +18,7 @@ class OnlyTests(SynchronousTestCase):
         target = make_target("a")
         target.health.healthy = False
         trip(target)
+        eject(target)
         self.assertIs(pick(Only([target])), target)
 
     def test_there_is_no_other_for_who_has_tried_it(self) -> None:

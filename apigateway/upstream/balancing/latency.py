@@ -1,0 +1,68 @@
+"""Of two targets drawn by chance, the one that will probably answer sooner."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from zope.interface import implementer
+
+from apigateway.exchange import Exchange
+from apigateway.interfaces import IBalancer
+from apigateway.upstream.balancing.draws import Draws
+from apigateway.upstream.balancing.fitness import is_steady
+from apigateway.upstream.balancing.group import Group
+from apigateway.upstream.balancing.lots import Draw, Pair
+from apigateway.upstream.breaker_table import CLOSED
+from apigateway.upstream.target import Target
+
+UNKNOWN_S = 1.0
+"""What a target is taken to need while its first answers are awaited, so that it is not flooded before it gave one."""
+
+
+def cost(target: Target, weight: float, now: float) -> float:
+    """What one more attempt at a target costs: how long it takes, times all who then wait for it, for its weight."""
+    seconds = target.latency.now(now) if target.latency is not None else 0.0
+    if not seconds and target.in_flight:
+        seconds = UNKNOWN_S
+    return seconds * (target.in_flight + 1) / weight
+
+
+@implementer(IBalancer)
+class LatencyAware:
+    """Two targets are drawn, each as likely as another; the one that costs less is picked.
+
+    A target that has not answered yet, or not since it came back, is tried first, with one attempt. `random` returns
+    from [0, 1).
+    """
+
+    __slots__ = ("_group", "_draws", "_pair")
+
+    def __init__(self, group: Group, random: Draw) -> None:
+        self._group = group
+        self._draws = Draws(group, random, by_weight=False)
+        self._pair = self._draws.pair
+
+    def __repr__(self) -> str:
+        return f"<LatencyAware {' '.join(f'{one.url}:{one.latency!r}' for one in self._group.targets)}>"
+
+    def pick(self, exchange: Exchange, now: float, tried: Collection[Target] = ()) -> Target | None:
+        """See `IBalancer.pick`."""
+        one, other = pair = self._pair()
+        if tried or not (is_steady(one) and is_steady(other)):
+            return self._among(pair, now, tried)
+        return other if cost(other, other.weight, now) < cost(one, one.weight, now) else one
+
+    def _among(self, pair: Pair, now: float, tried: Collection[Target]) -> Target | None:
+        found = self._draws.two(pair, now, tried)
+        if found is None:
+            return None
+        one, other = found
+        # One that comes back costs more at first, and is drawn less often.
+        weight, others_weight = self._group.shares(found, now)
+        return other if _cost(other, others_weight, now) < _cost(one, weight, now) else one
+
+
+def _cost(target: Target, weight: float, now: float) -> float:
+    """As `cost`; but where a breaker would let a probe through it costs nothing to see whether all is well again."""
+    is_probe = target.breaker is not None and target.breaker.state != CLOSED
+    return 0.0 if is_probe else cost(target, weight, now)

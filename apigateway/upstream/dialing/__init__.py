@@ -1,0 +1,1 @@
+"""How connections to targets are made: names, addresses, TLS."""

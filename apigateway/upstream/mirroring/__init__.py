@@ -1,0 +1,1 @@
+"""Copies of exchanges for a second service, whose answers nobody gets."""

@@ -1,0 +1,1 @@
+"""What the pools of both transports have in common: their bounds, and who waits for a connection."""
