@@ -138,13 +138,13 @@ class Relay:
         return untaken if self._is_ending else (client.moved, service.moved, *untaken)
 
     def _end_idle(self) -> None:
+        self._end_soon()
         if self._account.is_websocket:
             self._say_goodbye(IDLE_TIMEOUT)
         else:
             self._blame(IDLE_TIMEOUT)
             for side in self.sides:
                 side.close()
-        self._end_soon()
 
     def cut(self, error: GatewayError | None = None) -> None:
         """End it now."""

@@ -107,7 +107,7 @@ class ClientTls:
 
     `context` decides what is offered and what is verified; `server_hostname` is sent as SNI, and is what the context
     compares the certificate with where it checks names. `verify` is asked after each handshake, before the protocol
-    learns of the connection, and raises what it finds wrong.
+    learns of the connection, and raises what it finds wrong. Without `keeps_sessions` each handshake is a whole one.
 
     `handshakes` and `resumed` count those that were done, and those of them that went on with an earlier session.
     """
@@ -117,7 +117,9 @@ class ClientTls:
         context: ssl.SSLContext,
         server_hostname: str | None = None,
         verify: Callable[[Peer], None] = _agree,
+        keeps_sessions: bool = True,
     ) -> None:
+        self.keeps_sessions = keeps_sessions
         self.context = context
         self.server_hostname = server_hostname
         self.verify = verify

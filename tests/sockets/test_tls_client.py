@@ -46,6 +46,16 @@ class Keeping(Protocolled):
         super().connectionLost(reason)
 
 
+class Counting(ClientTls):
+    """Counts the sessions that it is given."""
+
+    given = 0
+
+    def keep_session(self, session: ssl.SSLSession | None) -> None:
+        self.given += 1
+        super().keep_session(session)
+
+
 class ConnectTests(Secured):
     async def failure(self, tls: ClientTls, timeout: float = 5.0, port: int | None = None) -> Any:
         """What connecting fails with: heard of once, and no connection remains."""
@@ -125,6 +135,27 @@ class ConnectTests(Secured):
                 await until(lambda client=client: client.received == b"x", client)  # type: ignore[misc]  # bound here
                 await self.part(server, client)
             self.assertEqual((self.tls.handshakes, self.tls.resumed), (3, 2), version)
+
+    async def test_a_session_that_went_on_is_kept_as_each_that_is_taken_costs_memory_for_ever(self) -> None:
+        for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+            self.client_context = trusting(self.authority)
+            self.client_context.maximum_version = version
+            self.tls = tls = Counting(self.client_context, "localhost")
+            for _ in range(4):
+                server, client = await self.secure_pair(Echo())
+                client.transport.write(b"x")
+                await until(lambda client=client: client.received == b"x", client)  # type: ignore[misc]  # bound here
+                await self.part(server, client)
+            self.assertEqual((tls.resumed, tls.given), (3, 1), version)
+
+    async def test_who_keeps_no_sessions_takes_none(self) -> None:
+        self.tls = tls = Counting(self.client_context, "localhost", keeps_sessions=False)
+        for _ in range(2):
+            server, client = await self.secure_pair(Echo())
+            client.transport.write(b"x")
+            await until(lambda client=client: client.received == b"x", client)  # type: ignore[misc]  # bound here
+            await self.part(server, client)
+        self.assertEqual((tls.handshakes, tls.resumed, tls.given), (2, 0, 0))
 
     async def test_a_session_of_a_server_that_begins_anew_is_no_hindrance(self) -> None:
         for _ in range(2):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from typing import Protocol as Shape
 
 from cryptography.x509 import load_der_x509_certificate
@@ -94,10 +93,16 @@ class TargetTls:
     """
 
     def __init__(
-        self, name: str, context: ssl.SSLContext, verify: bool, log: TlsLog, wall: Callable[[], float]
+        self,
+        name: str,
+        context: ssl.SSLContext,
+        verify: bool,
+        log: TlsLog,
+        wall: Callable[[], float],
+        keeps_sessions: bool = True,
     ) -> None:
         self.verify = verify
-        self.client = ClientTls(context, name, self._judge if verify else _anybody)
+        self.client = ClientTls(context, name, self._judge if verify else _anybody, keeps_sessions)
         self._name = name
         self._log = log
         self._wall = wall
@@ -125,13 +130,8 @@ class TargetTls:
 
     def fresh_way(self, connect: Callable[..., IConnector]) -> Way:
         """The same with a whole handshake each time, for who wants to know whether that still succeeds."""
-        alone = TargetTls(self._name, self.client.context, self.verify, self._log, self._wall)
-
-        def begin(*given: Any) -> IConnector:
-            alone.client.forget_session()
-            return connect(*given, tls=alone.client)
-
-        return Way(begin, alone.error, alone.refusal)
+        alone = TargetTls(self._name, self.client.context, self.verify, self._log, self._wall, keeps_sessions=False)
+        return Way(partial(connect, tls=alone.client), alone.error, alone.refusal)
 
     def describe(self) -> dict[str, int]:
         """Handshakes that were done, those of them that went on with an earlier session, and whether it is verified."""

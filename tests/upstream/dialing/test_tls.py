@@ -144,6 +144,7 @@ class TargetTlsTests(SynchronousTestCase):
             fresh.connect("10.0.0.1", 443, ClientFactory(), 5.0)
         self.assertIs(asked[0][1], self.tls.client)
         self.assertIsNot(asked[1][1], self.tls.client)
+        self.assertEqual([tls.keeps_sessions for _, tls in asked], [True, False, False])
         self.assertEqual(asked[0][0][:2], ("10.0.0.1", 443))
         self.assertEqual(fresh.describe(), {})
 
