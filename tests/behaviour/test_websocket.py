@@ -153,6 +153,8 @@ class MessageTests(SocketCase):
     async def test_pings_are_answered_by_the_other_end(self) -> None:
         service = Echoing(self)
         client = await self.both(service)
+        # Its thread may come to know of the socket a little later than the client.
+        await until(lambda: service.opened, service)
         for end in (client, service.opened[0]):
             self.assertTrue(await deferToThread(end.ping("are you there").wait, 20))
 
