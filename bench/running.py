@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from apigateway.testing.certificates import Authority
+from apigateway.testing.ports import free_port
 from bench.peers import DEFAULTS, SERVICE, SOCKETS, Peer
 
 PEER_CORE = 0
@@ -53,13 +54,6 @@ class Running:
     def printed(self) -> str:
         """The end of what it printed."""
         return (self.home / OUTPUT).read_text(errors="replace")[-TAIL:]
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def tied(*command: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -12,6 +11,8 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+
+from apigateway.testing.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
@@ -30,13 +31,6 @@ def demo_urls() -> dict[str, str]:
     """Variables that put the demo services on ports of their own."""
     names = ("AUTH_SERVICE_URL", "PRODUCT_SERVICE_URL")
     return {name: f"http://127.0.0.1:{free_port()}" for name in names}
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fetch(url: str) -> bytes:

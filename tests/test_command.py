@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway import __version__
 from apigateway.command import main
-from tests.starting import Started, environment, fetch, free_port, port_of
+from apigateway.testing.ports import free_port
+from tests.starting import Started, environment, fetch, port_of
 
 GOOD = "services: {orders: {prefix: /orders, targets: [http://localhost:8003]}}\n"
 

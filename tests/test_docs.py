@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from apigateway.config.check import routes_table
 from apigateway.config.read import parse_text
 from apigateway.errors import CAUSES
+from apigateway.testing.ports import free_port
 from tests.examples import GATEWAY, PAGES, Session, all_blocks, looks_like, run, sessions, steps_of, variables_of
-from tests.starting import ROOT, Started, demo_urls, environment, free_port, port_of
+from tests.starting import ROOT, Started, demo_urls, environment, port_of
 
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 _ROW = re.compile(r"^\| `([a-z-]+)` \| (\d+) \| (\w+) \|", re.MULTILINE)

@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from apigateway import __version__, tap
-from tests.starting import ROOT, Started, demo_urls, environment, fetch, free_port, port_of
+from apigateway.testing.ports import free_port
+from tests.starting import ROOT, Started, demo_urls, environment, fetch, port_of
 from twisted.plugins.apigateway_plugin import apigateway
 
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=")

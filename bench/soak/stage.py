@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.running import free_port
+from apigateway.testing.ports import free_port
 from bench.soak.certificates import Certificates
 from bench.soak.configuration import LISTENER, Configuration
 from bench.soak.doors import Doors

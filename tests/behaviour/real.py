@@ -18,8 +18,8 @@ from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest, TestCase
 
+from apigateway.testing.ports import free_port
 from tests.behaviour.waiting import reactor, until
-from tests.starting import free_port
 
 
 def program(name: str) -> str:

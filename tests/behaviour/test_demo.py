@@ -18,7 +18,8 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Even
 from apigateway.config.model import Configuration
 from apigateway.config.read import load_environment, parse_text
 from apigateway.demo.services import demo_environment
-from tests.starting import PATIENCE, ROOT, Started, environment, fetch, free_port, port_of
+from apigateway.testing.ports import free_port
+from tests.starting import PATIENCE, ROOT, Started, environment, fetch, port_of
 
 
 class DemoTests(SynchronousTestCase):

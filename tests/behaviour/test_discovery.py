@@ -13,6 +13,7 @@ from apigateway.gateway import Gateway
 from apigateway.lifecycle import discovering, watch
 from apigateway.lifecycle.source import Source
 from apigateway.testing.client import MemoryClient
+from apigateway.testing.ports import free_port
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import ReadAll, Respond
 from tests.behaviour.caller import Caller, connect
@@ -22,7 +23,6 @@ from tests.behaviour.stage import problem
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import reactor, until
 from tests.discovery.names import ServedZone, Zone
-from tests.starting import free_port
 
 FILE = """
 listen: ["tcp:0:interface=127.0.0.1"]

@@ -20,6 +20,7 @@ from twisted.trial.unittest import TestCase
 
 from apigateway.config.read import parse_text
 from apigateway.testing.certificates import Authority
+from apigateway.testing.ports import free_port
 from apigateway.testing.wire import Message
 from tests.behaviour.caller import Caller, request
 from tests.behaviour.combinations import CHANNEL, NATIVE, TREQ, Combination
@@ -27,7 +28,7 @@ from tests.behaviour.real import program
 from tests.behaviour.stage import Stage, problem
 from tests.behaviour.waiting import reactor, until
 from tests.downstream.test_proxy_protocol import CLIENT, SSL, V1, V2, field, raw, v2
-from tests.starting import fetch, free_port
+from tests.starting import fetch
 
 HERE = "tcp:0:interface=127.0.0.1"
 BEHIND = {"endpoint": HERE, "proxy_protocol": True, "proxies": ["127.0.0.0/8"]}

@@ -13,13 +13,13 @@ from apigateway.gateway import Gateway
 from apigateway.lifecycle import watch
 from apigateway.lifecycle.source import Source
 from apigateway.testing.client import MemoryClient
+from apigateway.testing.ports import free_port
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import Answer, ReadAll, Respond
 from tests.behaviour.caller import Caller, connect, request
 from tests.behaviour.load import Load
 from tests.behaviour.steps import Gate
 from tests.behaviour.waiting import a_moment, reactor, until
-from tests.starting import free_port
 
 TRANSPORTS = ("native", "treq")
 

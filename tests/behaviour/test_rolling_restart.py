@@ -13,12 +13,13 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from apigateway.testing.ports import free_port
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import Answer, ReadAll, Wait
 from tests.behaviour.load import Load
 from tests.behaviour.real import program
 from tests.behaviour.waiting import reactor, until
-from tests.starting import ROOT, Started, environment, fetch, free_port
+from tests.starting import ROOT, Started, environment, fetch
 
 GATEWAY = """
 listen: ["tcp:OWN:interface=127.0.0.1"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.starting import PATIENCE, ROOT, Started, environment, fetch, free_port, port_of
+from apigateway.testing.ports import free_port
+from tests.starting import PATIENCE, ROOT, Started, environment, fetch, port_of
 
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 LISTEN = "tcp:0:interface=127.0.0.1"

@@ -8,7 +8,8 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from apigateway.demo.__main__ import options
-from tests.starting import Started, environment, fetch, free_port
+from apigateway.testing.ports import free_port
+from tests.starting import Started, environment, fetch
 
 
 class OptionsTests(SynchronousTestCase):

@@ -17,12 +17,12 @@ from apigateway.config.read import parse_text
 from apigateway.gateway import Gateway
 from apigateway.testing.client import MemoryClient
 from apigateway.testing.observer import RecordingObserver
+from apigateway.testing.ports import free_port
 from tests.behaviour.caller import connect
 from tests.behaviour.real import program
 from tests.behaviour.waiting import reactor, until
 from tests.smuggling.ground import Judged, Played, bodies_heard
 from tests.smuggling.recorder import Recorder, Seen
-from tests.starting import free_port
 
 _NGINX = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors crit;

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.starting import Started, environment, free_port, port_of
+from apigateway.testing.ports import free_port
+from tests.starting import Started, environment, port_of
 
 WITHOUT = ["12.*", "13.*"]
 """The cases of permessage-deflate, which the echo service does not speak."""
