@@ -83,11 +83,11 @@ class Gateway(service.MultiService):
         self._log_changed = log_changed
         self._now = now
         self._sockets = Sockets(reactor, now)
-        around = Surroundings(reactor, self._sockets.connect, now, random or Random())
-        self._identify = identity(configuration, around)
-        self._assembly = Assembly(around, self._adapt, policies, self._copy_ended)
         self.telemetry = Telemetry(configuration.access_log, reactor, now)
         self.telemetry.lag.wait = self._sockets.wait(now)
+        around = Surroundings(reactor, self._sockets.connect, now, random or Random())
+        self._identify = identity(configuration, around)
+        self._assembly = Assembly(around, self._adapt, policies, self.telemetry.copy_ended)
         self._observe = telling(self.telemetry, observers)
         self._reloading = Reloading(
             source, reactor, now, lambda: self.configuration, lambda: self.stopping, self.change,
@@ -99,7 +99,7 @@ class Gateway(service.MultiService):
         )  # fmt: skip
         self._to_services = 0
         self._own_pages: tuple[object, dict[bytes, Resource]] = None, {}
-        plan = self._assembly.plan(self._discovering.effective(configuration), self._pages(configuration))
+        plan = self._plan(configuration)
         self._assembly.use(plan)
         self.snapshot: Snapshot = plan.snapshot
         self.site = GatewaySite(
@@ -145,9 +145,6 @@ class Gateway(service.MultiService):
 
     def _connections(self) -> dict[str, Any]:
         return self.site.connections.describe()
-
-    def _copy_ended(self, copy: Exchange) -> None:
-        self.telemetry.copy_ended(copy)
 
     def _client_of(self, address: str) -> str:
         return TRUSTED if self._trusts(address) else limit_key(address)
@@ -216,7 +213,7 @@ class Gateway(service.MultiService):
 
         One change at a time: `reload` sees to that.
         """
-        plan, problems = self._plan(configuration)
+        plan, problems = self._try_to_plan(configuration)
         planned_after = self.snapshot
         log, unopened = self._open_log(configuration)
         wanted = self._openings(configuration)
@@ -224,7 +221,7 @@ class Gateway(service.MultiService):
         problems += unopened + failed
         if self.snapshot is not planned_after:
             # Other targets were discovered meanwhile: what the plan wants to keep may have left.
-            plan, _ = self._plan(configuration)
+            plan, _ = self._try_to_plan(configuration)
         if self.stopping:
             problems.append("the gateway is stopping")
         if plan is None or problems:
@@ -240,10 +237,13 @@ class Gateway(service.MultiService):
         self.telemetry.reopen_access_log()
         warn_of_unverified(self.configuration)
 
-    def _plan(self, configuration: Configuration) -> tuple[Plan | None, list[str]]:
+    def _plan(self, configuration: Configuration) -> Plan:
+        effective = self._discovering.effective(usable(configuration))
+        return self._assembly.plan(effective, self._pages(configuration))
+
+    def _try_to_plan(self, configuration: Configuration) -> tuple[Plan | None, list[str]]:
         try:
-            effective = self._discovering.effective(usable(configuration))
-            return self._assembly.plan(effective, self._pages(configuration)), []
+            return self._plan(configuration), []
         except ConfigurationError as error:
             return None, [str(problem) for problem in error.problems]
 
@@ -279,8 +279,7 @@ class Gateway(service.MultiService):
     def _retarget(self) -> None:
         """Go on with the targets that are known now; all else stays as it is."""
         if not self.stopping:
-            effective = self._discovering.effective(usable(self.configuration))
-            self._go_on_with(self._assembly.plan(effective, self._pages(self.configuration)), False)
+            self._go_on_with(self._plan(self.configuration), False)
 
     def _sweep(self) -> None:
         """No failure in one place may end the deadlines of all."""

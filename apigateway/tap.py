@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from twisted.application import service
@@ -25,7 +26,6 @@ from apigateway.assembly.extensions import PolicyPlugins, installed
 from apigateway.config.check import routes_table
 from apigateway.config.model import Configuration, EventLog, Listener
 from apigateway.config.read import ConfigurationError
-from apigateway.demo.services import demo_environment, demo_services
 from apigateway.gateway import Gateway
 from apigateway.lifecycle.early import leave_when_told
 from apigateway.lifecycle.signals import Signals
@@ -91,15 +91,15 @@ def configuration_of(options: Options, environ: Mapping[str, str], reactor: Any)
 
 def read_at_start(options: Options, environ: Mapping[str, str], reactor: Any) -> tuple[Configuration, Source]:
     """The configuration, and where it can be read again. Exits as `configuration_of`."""
-    problems = []
+    problems: list[str] = []
     file, listen = options["config"], tuple(options["listen"])
     source = Source(file, environ, listen)
     configuration = Configuration(listen=source.listen or Configuration().listen)
     try:
         if options["demo"]:
-            environ = demo_environment(environ)
+            environ = demo().demo_environment(environ)
             source = Source(file, environ, listen)
-            demo_services(reactor, environ)
+            demo().demo_services(reactor, environ)
         configuration = source.read()
         PolicyPlugins(installed()).check(configuration)
     except (ConfigurationError, OSError, ValueError) as error:
@@ -108,6 +108,13 @@ def read_at_start(options: Options, environ: Mapping[str, str], reactor: Any) ->
     if problems:
         raise SystemExit("\n".join(problems))
     return configuration, source
+
+
+def demo() -> ModuleType:
+    """The demo services; what they stand on is loaded only where they are wanted."""
+    from apigateway.demo import services  # noqa: PLC0415
+
+    return services
 
 
 def endpoint_problems(listeners: Sequence[Listener], reactor: Any) -> list[str]:
@@ -214,6 +221,6 @@ def makeService(options: Options) -> service.IService:
     running: Any = reactor
     root: service.MultiService = Root(observer, Signals(reactor, gateway), running.callWhenRunning)
     if options["demo"]:
-        root.addService(demo_services(reactor, os.environ))
+        root.addService(demo().demo_services(reactor, os.environ))
     root.addService(gateway)
     return root

@@ -29,11 +29,15 @@ _log = Logger(namespace="apigateway.reload")
 Apply = Callable[[Configuration], Coroutine[Deferred[Any], Any, tuple[str, ...]]]
 """Use a configuration; returns why that can't be, in which case nothing has changed."""
 
+Read = Callable[[], Coroutine[Deferred[Any], Any, Configuration | None]]
+
 Verdict = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 """Outcome, detail, changes and problems."""
 
 NAMED_FILE = "named-file"
-"""Asks for a reload: a file that the configuration names has changed. Then the configuration is not read again."""
+"""Asks for a reload: a file that the configuration names has changed. Then the configuration is not read again, unless
+it could not be used when it was read last: a certificate may have been half replaced.
+"""
 
 _SAME: Verdict = (UNCHANGED, "The configuration was read again, and says what is in use already.", (), ())
 _NO_FILE: Verdict = (
@@ -74,6 +78,7 @@ class Reloading:
         self._stopping = stopping
         self._apply = apply
         self._reopen = reopen
+        self._failed_for: str | None = None
         self._turns: Turns[Reload] = Turns(self._turn)
         path = source.path if source is not None else None
         self._watch = FileWatch(path, lambda: self.ask("file"), reactor) if path is not None else None
@@ -103,7 +108,7 @@ class Reloading:
     async def _turn(self, asked_by: str) -> Reload:
         began = self._now()
         try:
-            verdict = await (self._refresh() if asked_by == NAMED_FILE else self._verdict())
+            verdict = await self._verdict(self._again if asked_by == NAMED_FILE else self._read)
         except Exception as error:
             _log.failure("a reload failed unforeseen", event="reload-failed")
             verdict = _failed((f"something unforeseen went wrong; the log tells more: {type(error).__name__}",))
@@ -111,31 +116,39 @@ class Reloading:
         reload = Reload(outcome, asked_by, self._reactor.seconds(), self._now() - began, detail, changes, problems)
         self.reloads.note(reload)
         self._tell(reload)
+        self._try_again_after(reload)
         return reload
 
-    async def _verdict(self) -> Verdict:
+    def _try_again_after(self, reload: Reload) -> None:
+        """What was asked for in vain is done when the files fit: nobody has to ask for the same text once more."""
+        if reload.asked_by != NAMED_FILE:
+            self._failed_for = reload.asked_by if reload.outcome == FAILED else None
+        elif self._failed_for is not None and self._source is not None and self._source.is_as_read():
+            self.ask(self._failed_for)
+
+    async def _verdict(self, read: Read) -> Verdict:
         if self._stopping():
             return _STOPPING
-        if self._source is None or self._source.path is None:
+        try:
+            configuration = await read()
+        except ConfigurationError as error:
+            return _failed(tuple(map(str, error.problems)))
+        if self._stopping():
+            return _STOPPING
+        if configuration is None:
             self._reopen()
             return _NO_FILE
-        try:
-            configuration = await self._in_thread(self._source.read)
-        except ConfigurationError as error:
-            return _failed(tuple(map(str, error.problems)))
-        if self._stopping():
-            return _STOPPING
         return await self._compare_and_apply(configuration)
 
-    async def _refresh(self) -> Verdict:
+    async def _read(self) -> Configuration | None:
+        """What the file says; None where there is none."""
+        if self._source is None or self._source.path is None:
+            return None
+        return await self._in_thread(self._source.read)
+
+    async def _again(self) -> Configuration:
         """The same configuration, with what is now in the files that it names."""
-        if self._stopping():
-            return _STOPPING
-        try:
-            configuration = await self._in_thread(partial(usable, self._current(), again=True))
-        except ConfigurationError as error:
-            return _failed(tuple(map(str, error.problems)))
-        return _STOPPING if self._stopping() else await self._compare_and_apply(configuration)
+        return await self._in_thread(partial(usable, self._current(), again=True))
 
     async def _compare_and_apply(self, configuration: Configuration) -> Verdict:
         before = self._current()

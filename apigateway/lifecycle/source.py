@@ -10,7 +10,7 @@ from apigateway.config.model import Configuration, Listener
 from apigateway.config.problems import Problem, Where
 from apigateway.config.read import ConfigurationError, load_environment, parse_content, read_content
 from apigateway.config.usable import usable
-from apigateway.lifecycle.watch import digest_of
+from apigateway.lifecycle.watch import digest_at, digest_of
 
 
 class Source:
@@ -49,6 +49,10 @@ class Source:
     def _as_named(self, problem: Problem) -> Problem:
         """Tell of the file by the name that people gave it."""
         return replace(problem, file=self._named) if problem.file == self.path and self._named else problem
+
+    def is_as_read(self) -> bool:
+        """Whether the file still says what it said when it was read last."""
+        return self.path is not None and digest_at(self.path) == self.digest
 
     def read(self) -> Configuration:
         """Read and check. Blocks; touches nothing else, so that a thread may do it. Raises `ConfigurationError`."""

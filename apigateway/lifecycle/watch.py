@@ -29,8 +29,8 @@ def digest_of(content: bytes) -> bytes:
     return blake2b(content, digest_size=16).digest()
 
 
-def _digest_at(path: str) -> bytes | None:
-    """None where there is no regular file, or it can't be read."""
+def digest_at(path: str) -> bytes | None:
+    """The digest of a file; None where there is no regular file, or it can't be read."""
     try:
         return digest_of(content_of(path))
     except OSError:
@@ -97,7 +97,7 @@ class FileWatch:
             self._compare()
 
     def _compare(self) -> None:
-        digest = _digest_at(self.path)
+        digest = digest_at(self.path)
         if digest is None:
             self._gone()
         elif digest != self._known:

@@ -6,24 +6,21 @@ Knows messages of one size only, whose mask is zero, as `bench.load.messages` se
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
 import re
 import select
 import socket
 
+from apigateway.http.upgrade import proof_of
 from bench.load.messages import ANSWERED, ASKED, SIZE
 
 _KEY = re.compile(rb"\r\nsec-websocket-key: *([^\r]*)\r\n", re.IGNORECASE)
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def accepted(key: bytes) -> bytes:
     """The answer to a handshake."""
-    token = base64.b64encode(hashlib.sha1(key + _GUID).digest())
     head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    return b"%bSec-WebSocket-Accept: %b\r\n\r\n" % (head, token)
+    return b"%bSec-WebSocket-Accept: %b\r\n\r\n" % (head, proof_of(key))
 
 
 class Connection:

@@ -58,26 +58,3 @@ class RuleTests(AssemblyTestCase):
         rules = {b"x-set", b"x-debug", b"server", b"x-powered-by"}
         self.assertEqual(self.plans["shop"].in_answer_head, rules)
         self.assertEqual(self.plans["bare"].in_answer_head, set())
-
-
-ONE = """
-limits: {head_timeout: HEAD}
-services:
-  shop:
-    prefix: /shop
-    targets: [{url: "http://a:1", weight: WEIGHT}]
-    timeouts: {connect: CONNECT, response: RESPONSE}
-    circuit_breaker: {failures: 1, recovery: RECOVERY}
-    health_check: {path: PATH, interval: INTERVAL}
-    rate_limit: {limit: LIMIT, window: 60s}
-"""
-FIRST = {"HEAD": "1s", "WEIGHT": "1", "CONNECT": "5s", "RESPONSE": "30s", "RECOVERY": "30s", "PATH": "/health",
-         "INTERVAL": "10s", "LIMIT": "5"}  # fmt: skip
-
-
-def one(**changes: str) -> str:
-    """The configuration `ONE` with some values changed, each by its place."""
-    text = ONE
-    for place, value in (FIRST | changes).items():
-        text = text.replace(place, value)
-    return text

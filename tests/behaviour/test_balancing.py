@@ -36,6 +36,13 @@ def _is_clear(caller: Caller, gate: Gate) -> bool:
     return bool(caller.finals or gate.waiting)
 
 
+async def until_one_waits(stage: Stage, gate: Gate) -> None:
+    """Ask until a request waits at the gate."""
+    while not gate.waiting:
+        caller = (await stage.call()).ask("GET", "/api")
+        await until(partial(_is_clear, caller, gate), "an answer, or one who waits")
+
+
 async def asked(stage: Stage, count: int, *fields: str, target: str = "/api") -> Counter[bytes]:
     """Who answers so many requests."""
     caller = await stage.call()
@@ -52,11 +59,7 @@ class StrategyTests(TestCase):
         stage = balanced(self, via, "least-requests")
         gate = Gate()
         stage.services["a"].does(ReadAll(), gate)
-        waiting = []
-        while not gate.waiting:
-            caller = await stage.call()
-            waiting.append(caller.ask("GET", "/api"))
-            await until(partial(_is_clear, caller, gate), "an answer, or one who waits")
+        await until_one_waits(stage, gate)
         self.assertNotIn(b"a", await asked(stage, 30))
         self.assertEqual(stage.target().in_flight, 1)
 
@@ -100,11 +103,7 @@ class StrategyTests(TestCase):
         stage = balanced(self, via, {"strategy": "latency", "decay": "1h"})
         gate = Gate()
         stage.services["a"].does(ReadAll(), gate)
-        held = []
-        while not gate.waiting:
-            caller = await stage.call()
-            held.append(caller.ask("GET", "/api"))
-            await until(partial(_is_clear, caller, gate), "an answer, or one who waits")
+        await until_one_waits(stage, gate)
         stage.advance(5.0)
         stage.services["a"].answers(200, b"a")
         gate.waiting.pop().reset()

@@ -63,16 +63,14 @@ class HedgingTests(TestCase):
     async def test_a_failing_second_does_not_spoil_the_first(self, via: Combination) -> None:
         stage, gate = hedged(self, via)
         stage.services["quick"].does(ReadAll(), Close())
-        caller = (await stage.call()).ask("GET", "/api")
-        await until(lambda: stage.services["quick"].requests, "the second attempt")
-        await a_moment()
-        self.assertEqual(caller.finals, [])
-        gate.open()
-        self.assertEqual((await caller.answer()).body, b"slow")
+        await self.waits_for_the_first(stage, gate)
 
     async def test_a_bad_answer_of_it_waits_for_the_first(self, via: Combination) -> None:
         stage, gate = hedged(self, via)
         stage.services["quick"].answers(500, b"x" * 300_000)
+        await self.waits_for_the_first(stage, gate)
+
+    async def waits_for_the_first(self, stage: Stage, gate: Gate) -> None:
         caller = (await stage.call()).ask("GET", "/api")
         await until(lambda: stage.services["quick"].requests, "the second attempt")
         await a_moment()

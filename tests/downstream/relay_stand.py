@@ -4,44 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from apigateway.downstream.relay import Relay
 from apigateway.testing.exchanges import exchange_for
 from apigateway.testing.memory_transport import MemoryLink, address
+from tests.behaviour.upgraded import Halved
 
 MASK = b"\1\2\3\4"
 
 
-@implementer(IHalfCloseableProtocol)
-class End(Protocol):
-    """What a peer has received; `is_over`: no more will come, `lost`: why the connection ended."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.is_over = False
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        """Keep it."""
-        self.received += data
-
-    def readConnectionLost(self) -> None:
-        """No more will come."""
-        self.is_over = True
-
-    def writeConnectionLost(self) -> None:
-        """No more will go."""
+class End(Halved):
+    """A peer; `is_over` also once the connection has ended."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Keep the reason."""
+        super().connectionLost(reason)
         self.is_over = True
-        self.lost = reason
 
 
 class RelayStand:

@@ -204,3 +204,38 @@ class NamedFileTests(SynchronousTestCase):
         self.authority.write(self.folder)
         self.looks()
         self.assertEqual((self.used, self.last().outcome), ([], "unchanged"))
+
+    def test_what_was_asked_for_while_it_was_no_good_is_done_once_it_is(self) -> None:
+        (self.folder / "ca.pem").write_text("half a")
+        self.write("/other")
+        self.assertEqual(self.successResultOf(self.reloading.ask("signal")).outcome, "failed")
+        Authority("Another").write(self.folder)
+        self.looks()
+        self.assertEqual(self.paths_used(), ["/shop", "/other"])
+        self.assertEqual((self.last().asked_by, self.last().outcome), ("signal", "reloaded"))
+        self.authority.write(self.folder)
+        self.looks()
+        self.assertEqual(self.last().asked_by, NAMED_FILE, "it has been done")
+
+    def test_but_not_where_the_text_has_changed_since(self) -> None:
+        """Nobody said that this was to be used."""
+        (self.folder / "ca.pem").write_text("half a")
+        self.write("/other")
+        self.successResultOf(self.reloading.ask("signal"))
+        self.write("/a-third")
+        Authority("Another").write(self.folder)
+        self.looks()
+        self.assertEqual((self.paths_used(), self.last().asked_by), (["/shop"], NAMED_FILE))
+
+    def test_a_text_that_cannot_be_used_keeps_no_certificate_from_being_renewed(self) -> None:
+        self.path.write_text("nonsense: true")
+        self.successResultOf(self.reloading.ask("signal"))
+        other = Authority("Another")
+        other.write(self.folder)
+        self.looks()
+        ca = self.current.services[0].tls.ca
+        self.assertEqual(ca and ca.content, other.pem)
+        self.assertEqual((self.last().asked_by, self.last().outcome), ("signal", "failed"))
+
+    def paths_used(self) -> list[str]:
+        return [used.services[0].routes[0].path for used in self.used]

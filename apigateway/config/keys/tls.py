@@ -10,12 +10,17 @@ from apigateway.config.scalars import BOOLEAN, choice
 from apigateway.config.tables import Table, keys_of
 from apigateway.config.web import CHANGED_FIELD
 
+AUTHORITIES = FileOf("a file of certificates in PEM")
+CHAIN = FileOf("a file with a certificate in PEM, its chain, and perhaps its key")
+KEY = (FileOf("a file with a private key in PEM"), "Its key, where it does not stand in the same file.")
+MINIMUM = (choice("1.2", "1.3"), "The oldest version of TLS that is spoken.")
+
 CERTIFICATE = Table(
     "certificate",
     keys_of(
         Certificate,
-        certificate=(FileOf("a file with a certificate in PEM, its chain, and perhaps its key"), "With its chain."),
-        key=(FileOf("a file with a private key in PEM"), "Its key, where it does not stand in the same file."),
+        certificate=(CHAIN, "With its chain."),
+        key=KEY,
     ),
     Certificate,
 )
@@ -36,7 +41,7 @@ CLIENT_CERTIFICATES = Table(
     "client_certificates",
     keys_of(
         ClientCertificates,
-        ca=(FileOf("a file of certificates in PEM"), "The authorities whose certificates are accepted."),
+        ca=(AUTHORITIES, "The authorities whose certificates are accepted."),
         required=(BOOLEAN, "`false`: who shows none is served as well; who shows a bad one never is."),
         header=(OrFalse(CHANGED_FIELD), "The field that tells services the subject (RFC 4514). Clients can't send it."),
         fingerprint_header=(OrFalse(CHANGED_FIELD), "The same for the SHA-256 of the certificate, in hexadecimal."),
@@ -53,7 +58,7 @@ TLS = Table(
             ListOf(Shorthand("certificate", CERTIFICATE), 1),
             "Chosen by the name that the client asks for (SNI), the first where none is for it.",
         ),
-        minimum=(choice("1.2", "1.3"), "The oldest version of TLS that is spoken."),
+        minimum=MINIMUM,
         client_certificates=(OrFalse(CLIENT_CERTIFICATES), "Clients show certificates, too."),
     ),
     Tls,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from apigateway.config.files import FileOf
 from apigateway.config.given import Given
+from apigateway.config.keys.tls import AUTHORITIES, CHAIN, KEY, MINIMUM
 from apigateway.config.model.upstream_tls import UpstreamTls
-from apigateway.config.scalars import BOOLEAN, choice, matching
+from apigateway.config.scalars import BOOLEAN, matching
 from apigateway.config.tables import Table, keys_of
 
 # Also an address, of either kind: a certificate may be for one.
@@ -26,15 +26,12 @@ UPSTREAM_TLS = Table(
     "upstream_tls",
     keys_of(
         UpstreamTls,
-        ca=(FileOf("a file of certificates in PEM"), "Who is trusted; without it, whom the system trusts."),
+        ca=(AUTHORITIES, "Who is trusted; without it, whom the system trusts."),
         server_name=(SERVER_NAME, "The name that is asked for and verified, instead of the one in the URL."),
-        certificate=(
-            FileOf("a file with a certificate in PEM, its chain, and perhaps its key"),
-            "The gateway's own certificate, for services that ask for one.",
-        ),
-        key=(FileOf("a file with a private key in PEM"), "Its key, where it does not stand in the same file."),
+        certificate=(CHAIN, "The gateway's own certificate, for services that ask for one."),
+        key=KEY,
         verify=(BOOLEAN, "`false`: anybody may answer. Told at each start and reload, and in `/gateway/stats`."),
-        minimum=(choice("1.2", "1.3"), "The oldest version of TLS that is spoken."),
+        minimum=MINIMUM,
     ),
     UpstreamTls,
     _check_tls,

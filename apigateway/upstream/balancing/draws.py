@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from apigateway.upstream.balancing.group import Group
 from apigateway.upstream.balancing.lots import Draw, Pair, drawn, pairs, singles
 from apigateway.upstream.target import Target
+
+Cost = Callable[[Target, float, float], float]
+"""What it costs to pick a target that has this weight now, at this time."""
 
 TRIES = 6
 """So often something is drawn again before all targets are looked at."""
@@ -52,6 +55,16 @@ class Draws:
         one = self._drawn(among, now)
         others = [target for target in among if target is not one]
         return one, self._drawn(others, now) if others else one
+
+    def cheaper(self, pair: Pair, now: float, tried: Collection[Target], cost: Cost) -> Target | None:
+        """As `two`: the one that costs less, and where both cost the same the first."""
+        found = self.two(pair, now, tried)
+        if found is None:
+            return None
+        one, other = found
+        # One that comes back weighs less at first, and so costs more.
+        weight, others_weight = self._group.shares(found, now)
+        return other if cost(other, others_weight, now) < cost(one, weight, now) else one
 
     def _other(self, pair: Pair, now: float) -> Target:
         one, other = pair

@@ -11,7 +11,7 @@ from apigateway.interfaces import IBalancer
 from apigateway.upstream.balancing.draws import Draws
 from apigateway.upstream.balancing.fitness import is_steady
 from apigateway.upstream.balancing.group import Group
-from apigateway.upstream.balancing.lots import Draw, Pair
+from apigateway.upstream.balancing.lots import Draw
 from apigateway.upstream.breaker_table import CLOSED
 from apigateway.upstream.target import Target
 
@@ -49,17 +49,8 @@ class LatencyAware:
         """See `IBalancer.pick`."""
         one, other = pair = self._pair()
         if tried or not (is_steady(one) and is_steady(other)):
-            return self._among(pair, now, tried)
+            return self._draws.cheaper(pair, now, tried, _cost)
         return other if cost(other, other.weight, now) < cost(one, one.weight, now) else one
-
-    def _among(self, pair: Pair, now: float, tried: Collection[Target]) -> Target | None:
-        found = self._draws.two(pair, now, tried)
-        if found is None:
-            return None
-        one, other = found
-        # One that comes back costs more at first, and is drawn less often.
-        weight, others_weight = self._group.shares(found, now)
-        return other if _cost(other, others_weight, now) < _cost(one, weight, now) else one
 
 
 def _cost(target: Target, weight: float, now: float) -> float:

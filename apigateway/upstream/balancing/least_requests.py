@@ -11,8 +11,13 @@ from apigateway.interfaces import IBalancer
 from apigateway.upstream.balancing.draws import Draws
 from apigateway.upstream.balancing.fitness import is_steady
 from apigateway.upstream.balancing.group import Group
-from apigateway.upstream.balancing.lots import Draw, Pair
+from apigateway.upstream.balancing.lots import Draw
 from apigateway.upstream.target import Target
+
+
+def load(target: Target, weight: float, now: float) -> float:
+    """How much a target has to do, for its weight."""
+    return target.in_flight / weight
 
 
 @implementer(IBalancer)
@@ -38,13 +43,5 @@ class LeastRequests:
         """See `IBalancer.pick`."""
         one, other = pair = self._pair()
         if tried or not (is_steady(one) and is_steady(other)):
-            return self._among(pair, now, tried)
+            return self._draws.cheaper(pair, now, tried, load)
         return other if other.in_flight * one.weight < one.in_flight * other.weight else one
-
-    def _among(self, pair: Pair, now: float, tried: Collection[Target]) -> Target | None:
-        found = self._draws.two(pair, now, tried)
-        if found is None:
-            return None
-        one, other = found
-        weight, others_weight = self._group.shares(found, now)
-        return other if other.in_flight * weight < one.in_flight * others_weight else one
