@@ -25,10 +25,10 @@ from apigateway.upstream.balancing.latency import LatencyAware
 from apigateway.upstream.balancing.least_requests import LeastRequests
 from apigateway.upstream.balancing.only import Only
 from apigateway.upstream.balancing.outliers import Outliers
+from apigateway.upstream.balancing.oversight import Oversight
 from apigateway.upstream.balancing.panic import Panic
 from apigateway.upstream.balancing.round_robin import RoundRobin
 from apigateway.upstream.balancing.sticky import Sticky
-from apigateway.upstream.balancing.watch import Watch
 from apigateway.upstream.target import Target
 
 
@@ -75,7 +75,7 @@ class Balancing:
     """What a service chooses its targets by."""
 
     balancer: IBalancer
-    watch: Watch
+    oversight: Oversight
     sticky: Sticky | None = None
 
 
@@ -91,17 +91,17 @@ def balancing(
     group = Group(targets, one.balance.slow_start)
     panic = kept.keep(("panic", one.name), lambda: Panic(one.name))
     if len(targets) < 2:
-        return Balancing(Only(targets), Watch(group, panic))
+        return Balancing(Only(targets), Oversight(group, panic))
     outliers = Outliers(one.name, group, one.outliers, now()) if one.outliers is not None else None
-    watch = Watch(group, panic, outliers)
+    oversight = Oversight(group, panic, outliers)
     spec = BalancerSpec(one.balance, group, random)
     balancer: IBalancer = components.getAdapter(spec, IBalancer, one.balance.strategy)
     sticky = one.balance.sticky
     if sticky is None:
-        return Balancing(balancer, watch)
+        return Balancing(balancer, oversight)
     cookie = sticky.cookie or f"gateway-target-{one.name}"
     stays = Sticky(one.name, group, balancer, cookie, sticky.secret, sticky.max_age)
-    return Balancing(stays, watch, stays)
+    return Balancing(stays, oversight, stays)
 
 
 def balanced_by(balance: model.Balance) -> tuple[str, ...]:

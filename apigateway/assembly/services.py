@@ -73,7 +73,7 @@ class ServiceParts:
             one.max_in_flight,
             kept.keep(("bulkhead", one.name), lambda: Bulkhead(one.name, self._everyone, self._around.random.random)),
             chosen.balancer,
-            chosen.watch,
+            chosen.oversight,
             chosen.sticky,
             later=self._around.reactor.callLater,
             random=self._around.random.random,

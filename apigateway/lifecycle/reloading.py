@@ -19,8 +19,8 @@ from apigateway.config.read import ConfigurationError
 from apigateway.config.usable import named_files, usable
 from apigateway.lifecycle.differences import differences
 from apigateway.lifecycle.named_files import NamedFiles
+from apigateway.lifecycle.one_at_a_time import OneAtATime
 from apigateway.lifecycle.source import Source
-from apigateway.lifecycle.turns import Turns
 from apigateway.lifecycle.watch import FileWatch
 from apigateway.telemetry.reloads import FAILED, REFUSED, RELOADED, UNCHANGED, Reload, Reloads
 
@@ -79,14 +79,14 @@ class Reloading:
         self._apply = apply
         self._reopen = reopen
         self._failed_for: str | None = None
-        self._turns: Turns[Reload] = Turns(self._turn)
+        self._one_at_a_time: OneAtATime[Reload] = OneAtATime(self._turn)
         path = source.path if source is not None else None
         self._watch = FileWatch(path, lambda: self.ask("file"), reactor) if path is not None else None
         self._named_files = NamedFiles(lambda: self.ask(NAMED_FILE), reactor)
 
     def ask(self, asked_by: str) -> Deferred[Reload]:
         """Reload, now or after the reload that is under way; who asks meanwhile shares the next one. Never fails."""
-        return self._turns.ask(asked_by)
+        return self._one_at_a_time.ask(asked_by)
 
     def watch(self, configuration: Configuration) -> None:
         """From now on look at the file that this was read from, if it says so, and at the files that it names."""

@@ -13,9 +13,9 @@ from apigateway.http.answers import Answer
 from apigateway.interfaces import IBalancer
 from apigateway.upstream.balancing.group import Group
 from apigateway.upstream.balancing.only import Only
+from apigateway.upstream.balancing.oversight import Oversight
 from apigateway.upstream.balancing.round_robin import RoundRobin
 from apigateway.upstream.balancing.sticky import Sticky
-from apigateway.upstream.balancing.watch import Watch
 from apigateway.upstream.bulkhead import Bulkhead, Busy
 from apigateway.upstream.pace import Pace
 from apigateway.upstream.relays import Relays
@@ -39,12 +39,12 @@ class Service:
     made, `begun` are first attempts, and `random` returns from [0, 1).
     `fallback` is an answer or another service for when this one fails. `finish_abandoned` lets requests run to their
     end though their client is gone. At most `max_in_flight` exchanges are in progress, those that began with an earlier
-    snapshot included. `balancer` is by default that targets take turns, `watch` looks after them, and with `sticky`
+    snapshot included. `balancer` is by default that targets take turns, `oversight` looks after them, and with `sticky`
     answers name the target that gave them.
     """
 
     __slots__ = ("name", "targets", "budget", "fallback", "finish_abandoned", "now",
-                 "bulkhead", "max_in_flight", "active", "everyone", "balancer", "watch", "sticky", "terms",
+                 "bulkhead", "max_in_flight", "active", "everyone", "balancer", "oversight", "sticky", "terms",
                  "later", "random", "counts", "begun", "relays", "_earned", "_pace")  # fmt: skip
 
     def __init__(
@@ -58,7 +58,7 @@ class Service:
         max_in_flight: int = 1024,
         bulkhead: Bulkhead | None = None,
         balancer: IBalancer | None = None,
-        watch: Watch | None = None,
+        oversight: Oversight | None = None,
         sticky: Sticky | None = None,
         later: Later | None = None,
         random: Callable[[], float] = lambda: 0.5,
@@ -82,7 +82,7 @@ class Service:
         self.active = self.bulkhead.active
         self.everyone = self.bulkhead.everyone
         self.balancer: IBalancer = balancer or (RoundRobin(Group(targets)) if len(targets) > 1 else Only(targets))
-        self.watch = watch
+        self.oversight = oversight
         self.sticky = sticky
         self._pace = Pace(self._ended(), now())
 
@@ -97,7 +97,7 @@ class Service:
     @property
     def in_panic(self) -> bool:
         """No target is well, so all are tried."""
-        return self.watch is not None and self.watch.panic.lasts
+        return self.oversight is not None and self.oversight.panic.lasts
 
     @property
     def is_full(self) -> bool:
@@ -168,8 +168,8 @@ class Service:
         self._pace.note(self._ended(), now)
         for target in self.targets:
             target.transport.sweep(now)
-        if self.watch is not None:
-            self.watch.tick(now)
+        if self.oversight is not None:
+            self.oversight.tick(now)
 
     def _ended(self) -> int:
         return sum(target.attempts - target.in_flight for target in self.targets)

@@ -6,8 +6,8 @@ from apigateway import __version__
 from apigateway.errors import OVERLOADED, POOL_EXHAUSTED, RATE_LIMITED, SERVICE_OVERLOADED
 from apigateway.upstream.balancing.ewma import PeakEwma
 from apigateway.upstream.balancing.group import Group
+from apigateway.upstream.balancing.oversight import Oversight
 from apigateway.upstream.balancing.panic import Panic
-from apigateway.upstream.balancing.watch import Watch
 from tests.admin.runtime import POOL, PagesTestCase
 from tests.telemetry.ended import ended
 
@@ -100,10 +100,10 @@ class StatsTests(PagesTestCase):
 
     def test_it_tells_of_a_panic(self) -> None:
         self.assertFalse(self.ask("/gateway/stats").json["services"]["product"]["panic"])
-        self.product.watch = Watch(Group(self.product.targets), Panic("product"))
+        self.product.oversight = Oversight(Group(self.product.targets), Panic("product"))
         for target in self.product.targets:
             target.health.healthy = False
-        self.product.watch.tick(0.0)
+        self.product.oversight.tick(0.0)
         self.assertTrue(self.ask("/gateway/stats").json["services"]["product"]["panic"])
 
     def test_a_target_without_a_breaker_has_none(self) -> None:

@@ -114,11 +114,11 @@ class KeptTests(AssemblyTestCase):
         for target in self.snapshot.services["shop"].targets:
             target.health.healthy = False
         self.sweep()
-        watch = self.snapshot.services["shop"].watch
+        oversight = self.snapshot.services["shop"].oversight
         self.change("{url: 'http://a', weight: 3}, http://b")
         now = self.snapshot.services["shop"]
-        assert watch is not None
-        assert now.watch is not None
+        assert oversight is not None
+        assert now.oversight is not None
         self.assertTrue(now.in_panic)
-        self.assertIs(now.watch.panic, watch.panic)
+        self.assertIs(now.oversight.panic, oversight.panic)
         self.assertFalse(Service("x", (), now.terms, now.budget, self.network.now).in_panic)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.lifecycle.turns import Turns
+from apigateway.lifecycle.one_at_a_time import OneAtATime
 
 
-class TurnsTests(SynchronousTestCase):
+class OneAtATimeTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.words: list[str] = []
         self.ends: list[Deferred[None]] = []
-        self.turns: Turns[int] = Turns(self.turn)
+        self.turns: OneAtATime[int] = OneAtATime(self.turn)
 
     async def turn(self, word: str) -> int:
         self.words.append(word)
@@ -54,7 +54,7 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(results[1]), 2)
 
     def test_repr_tells_the_state(self) -> None:
-        self.assertEqual(repr(self.turns), "<Turns at rest waiting=0>")
+        self.assertEqual(repr(self.turns), "<OneAtATime at rest waiting=0>")
         for word in "abc":
             self.turns.ask(word)
-        self.assertEqual(repr(self.turns), "<Turns running waiting=2>")
+        self.assertEqual(repr(self.turns), "<OneAtATime running waiting=2>")

@@ -7,7 +7,7 @@ from apigateway.upstream.balancing.outliers import Outliers, release
 from apigateway.upstream.balancing.panic import Panic
 
 
-class Watch:
+class Oversight:
     """Sees who leaves and comes back, who fails more than the others, and when nobody is well."""
 
     __slots__ = ("panic", "_group", "_outliers")
@@ -18,7 +18,7 @@ class Watch:
         self._outliers = outliers
 
     def __repr__(self) -> str:
-        return f"<Watch {self._group!r} {self.panic!r}>"
+        return f"<Oversight {self._group!r} {self.panic!r}>"
 
     def tick(self, now: float) -> None:
         """Look at all of them. `now` is monotonic seconds."""

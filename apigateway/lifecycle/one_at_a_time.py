@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 Result = TypeVar("Result")
 
 
-class Turns(Generic[Result]):
+class OneAtATime(Generic[Result]):
     """`do(word)` begins a turn; the word is that of the first who asked for it.
 
     A turn that has begun may already have read what somebody changes now: so it is not shared.
@@ -22,7 +22,8 @@ class Turns(Generic[Result]):
         self._next: tuple[str, list[Deferred[Result]]] | None = None
 
     def __repr__(self) -> str:
-        return f"<Turns {'running' if self._running else 'at rest'} waiting={len(self._next[1]) if self._next else 0}>"
+        state, waiting = "running" if self._running else "at rest", self._next[1] if self._next else ()
+        return f"<OneAtATime {state} waiting={len(waiting)}>"
 
     def ask(self, word: str) -> Deferred[Result]:
         """The result of a turn that begins now or later."""
