@@ -83,7 +83,7 @@ class ProxyResource(Resource):
         head = exchange.head
         try:
             _, ambiguities = read_path(head.path)
-            if any(SEMICOLON in segment for segment in rest) and self._leads_elsewhere(node, rest, head):
+            if self._parameters_matter([*request.prepath, *request.postpath], node, rest, head):
                 ambiguities |= {PARAMETERS}
             self.begin(exchange, ambiguities)
         except GatewayError as error:
@@ -91,6 +91,12 @@ class ProxyResource(Resource):
         except Exception:
             exchange.fail(unforeseen(exchange, "it could not be begun"))
         return NOT_DONE_YET
+
+    def _parameters_matter(self, way: list[bytes], node: Resource, rest: Sequence[bytes], head: RequestHead) -> bool:
+        """Whether the whole way would be another route's, or none, to a service that drops path parameters."""
+        if any(SEMICOLON in segment for segment in way[: len(way) - len(rest)]):
+            return True  # so has the prefix, which no such service finds
+        return any(SEMICOLON in segment for segment in rest) and self._leads_elsewhere(node, rest, head)
 
     def _leads_elsewhere(self, node: Any, rest: Sequence[bytes], head: RequestHead) -> bool:
         """Whether the way on from a node, without path parameters, is that of another route."""

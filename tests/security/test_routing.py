@@ -105,6 +105,13 @@ class ReadingTests(SynchronousTestCase):
 class StockSiteTests(SynchronousTestCase):
     """The same tree in an unmodified Site."""
 
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+
+    def tree(self, table: list[bytes], at_root: bool) -> Resource:
+        now = self.network.now
+        return tree(table, at_root, lambda request: exchange_of(request, lambda exchange: None, now))
+
     def judged(self, root: Resource, path: bytes) -> str | None:
         site = Site(root, reactor=self.network.reactor)
         site.noisy = False
@@ -120,11 +127,29 @@ class StockSiteTests(SynchronousTestCase):
     def test_however_a_service_reads_a_path_it_is_the_one_that_was_judged(
         self, table: list[bytes], at_root: bool, path: bytes
     ) -> None:
-        self.network = network = MemoryNetwork()
-        root = tree(table, at_root, lambda request: exchange_of(request, lambda exchange: None, network.now))
+        self.setUp()
+        root = self.tree(table, at_root)
         by = self.judged(root, path)
         if by is not None and by != OWN:
             self.assertEqual({meant(root, reading) for reading in all_readings(path)}, {by})
+
+    def test_prefixes_with_parameters_hide_no_path_without(self) -> None:
+        for table, path in (
+            ([b"/a;v"], b"/a;v"),
+            ([b"/a;v"], b"/a;v/"),
+            ([b"/a;v"], b"/a%3Bv/x"),
+            ([b"/a", b"/a;v"], b"/a;v"),
+            ([b"/a", b"/a;v/b"], b"/a;v/x"),
+            ([b"/a/admin", b"/a;v/b"], b"//a;v//admin"),
+            ([b"/a", b"/a;v/b"], b"/a;v"),
+        ):
+            for at_root in (False, True):
+                self.assertIsNone(self.judged(self.tree(table, at_root), path), (table, at_root, path))
+
+    def test_parameters_that_hide_nothing_pass(self) -> None:
+        root = self.tree([b"/api", b"/api/admin"], True)
+        for path, by in ((b"/api/map;lat=50/x", "/api"), (b"/;jsessionid=1", "/"), (b"/api/admin/x;y", "/api/admin")):
+            self.assertEqual(self.judged(root, path), by, path)
 
 
 CONFIGURATION = """
