@@ -42,11 +42,13 @@ class Outflow:
     `is_stalled`: it is not to get any more, because it has not taken what it got. `is_last`: it gets no more at all.
     """
 
-    __slots__ = ("is_stalled", "is_last", "_answer", "_now", "_seen")
+    __slots__ = ("is_stalled", "is_last", "_answer", "_is_sending", "_now", "_seen")
 
     def __init__(self, answer: AnswerWriter, now: Callable[[], float]) -> None:
         self.is_stalled = self.is_last = False
         self._answer = answer
+        # The end comes when all is sent, which the kernel may have and the transport no more.
+        self._is_sending = False
         self._now = now
         # What had been written, and what of it was unsent, when the present window began.
         self._seen: tuple[int, int] | None = None
@@ -60,6 +62,7 @@ class Outflow:
     def close(self, transport: IFlowTransport) -> float:
         """Close when all that has been written is sent; returns when to look whether it is taken."""
         self._end(transport)
+        self._is_sending = True
         transport.loseConnection()
         return self._now() + LOOK_S
 
@@ -72,6 +75,7 @@ class Outflow:
 
     def _end(self, transport: IFlowTransport) -> None:
         self.is_last = True
+        self._is_sending = False
         self._seen = None
         transport.unregisterProducer()
 
@@ -97,5 +101,5 @@ class Outflow:
         written, left, seen = self._answer.written, unsent(transport), self._seen
         self._seen = written, left
         if seen is None:
-            return self.is_stalled or waiting(transport) > 0
+            return self.is_stalled or (left if self._is_sending else waiting(transport)) > 0
         return written - left - (seen[0] - seen[1]) >= max(least, 1)

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
+from apigateway.downstream import outflow
 from apigateway.downstream.http1_answer import AnswerWriter
 from apigateway.downstream.outflow import LINGER_S, LOOK_S, Outflow
 
@@ -90,6 +91,13 @@ class OutflowTests(SynchronousTestCase):
 
     def test_a_close_with_nothing_to_take_does_not_last(self) -> None:
         self.outflow.close(self.pipe)
+        self.assertFalse(self.goes_on())
+
+    def test_what_the_kernel_has_yet_to_send_counts_where_the_end_waits_for_it_alone(self) -> None:
+        self.patch(outflow, "unsent", lambda transport: 500)
+        self.outflow.close(self.pipe)
+        self.assertTrue(self.goes_on())
+        self.outflow.linger(self.pipe)
         self.assertFalse(self.goes_on())
 
     def test_a_client_that_still_sends_has_time_to_read_and_more_while_it_does(self) -> None:
