@@ -35,6 +35,7 @@ from apigateway.routing.proxy_resource import Adapt
 from apigateway.routing.shedding import Shedding
 from apigateway.routing.snapshot import Snapshot, resource_tree
 from apigateway.upstream.bulkhead import Busy
+from apigateway.upstream.dialing.dial import Way
 from apigateway.upstream.service import Service
 from apigateway.upstream.treq.probe import treq_probe
 
@@ -69,7 +70,7 @@ class Assembly:
         components = self._components = default_components()
         add_discoveries(components)
         self._resolver = Resolver(reactor_lookup(around.reactor), around.now)
-        probe = treq_probe(around.reactor, resolve=self._resolver.resolve)
+        probe = treq_probe(around.reactor, resolve=self._resolver.resolve, plain=Way(around.connect))
         self._services_of = ServiceParts(around, components, self._resolver, probe, self.everyone)
         self._copies: set[Busy] = set()
         traffic = TrafficParts(around, self._copies, observe_copy)

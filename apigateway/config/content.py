@@ -6,8 +6,10 @@ import os
 import select
 from errno import EFBIG, EINVAL
 from stat import S_ISFIFO, S_ISREG
+from typing import BinaryIO
 
 MOST_BYTES = 16 * 1024 * 1024
+PIECE = 64 * 1024
 
 
 def content_of(path: str, *, may_wait: bool = False) -> bytes:
@@ -24,10 +26,21 @@ def content_of(path: str, *, may_wait: bool = False) -> bytes:
         if S_ISFIFO(mode):
             _wait_for_a_writer(descriptor)
         os.set_blocking(descriptor, True)
-        content = file.read(MOST_BYTES + 1)
+        content = _all_of(file)
     if len(content) > MOST_BYTES:
         raise OSError(EFBIG, f"it is larger than {MOST_BYTES >> 20} MiB", path)
     return content
+
+
+def _all_of(file: BinaryIO) -> bytes:
+    """Up to one byte too much. Room for the largest file, asked for at each look at a small one, would never be given
+    back to the system: the allocator takes blocks of that size to be usual from then on."""
+    pieces: list[bytes] = []
+    left = MOST_BYTES + 1
+    while left and (piece := file.read(min(left, PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _wait_for_a_writer(descriptor: int) -> None:

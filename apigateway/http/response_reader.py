@@ -73,6 +73,10 @@ class ResponseReader:
         self.chunks: list[bytes] = []
         self.complete = self.is_whole = self.until_close = self.keep_alive = False
 
+    def forget(self) -> None:
+        """Let go of the parser, which holds this: nothing more is read."""
+        self._parser = None
+
     def _begin_parsing(self) -> None:
         self._is_parsed = True
         self._pending = []

@@ -72,21 +72,26 @@ class TlsClientFactory(ClientFactory[Protocol]):
         if protocol is None:
             raise TlsFailed("UNWANTED", "nobody wants the connection any more")
         self._is_open = True
-        self._stop_timer()
+        self._end()
         return protocol
 
     def _failed(self, why: TlsFailed) -> None:
-        self._stop_timer()
+        connector = self._end()
         self._tls.forget_session()
-        assert self._connector is not None  # it has connected
-        self._wanted.clientConnectionFailed(self._connector, Failure(why))
+        assert connector is not None  # it has connected
+        self._wanted.clientConnectionFailed(connector, Failure(why))
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+    def _end(self) -> IConnector | None:
+        """The handshake is over; returns the connector, which holds this and is held by it no more."""
+        timer, self._timer = self._timer, None
+        connector, self._connector = self._connector, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        return connector
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """See `ClientFactory.clientConnectionFailed`: there was no TCP."""
+        self._end()
         self._wanted.clientConnectionFailed(connector, reason)
 
     def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:

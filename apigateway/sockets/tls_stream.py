@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from apigateway.sockets.tls import TRUNCATED, Peer, TlsFailed, peer_of
-from apigateway.sockets.tls_wire import INCOMING, OUTGOING, RECORD, SLICE, clear
+from apigateway.sockets.tls_wire import INCOMING, OUTGOING, PLAIN, RECORD, SLICE, clear
 from apigateway.sockets.unsent import waiting
 
 MOST_TALK = 4 * 1024
@@ -59,7 +59,8 @@ class TlsStream:
         self._below = below
         self._tls = tls
         self.wrappedProtocol: Any = None
-        self._read, self._write = tls.read, tls.write
+        self._read: Any = tls.read  # into a buffer it gives a number, which its types do not know
+        self._write = tls.write
         self.has_delivered = False
         self._is_pulled = self._closing = self._said_end = self._heard_end = self._over = False
         self._why: Exception | None = None
@@ -101,14 +102,14 @@ class TlsStream:
         pieces: list[bytes] = []
         INCOMING.write(data)
         try:
-            piece = read(RECORD)
-            if piece and not INCOMING.pending:
-                return piece  # as mostly
-            while piece:
-                pieces.append(piece)
+            size = read(RECORD, PLAIN)
+            if size and not INCOMING.pending:
+                return bytes(PLAIN[:size])  # as mostly
+            while size:
+                pieces.append(bytes(PLAIN[:size]))
                 if not INCOMING.pending:
                     break
-                piece = read(RECORD)
+                size = read(RECORD, PLAIN)
             else:
                 self._heard_end = True
         except ssl.SSLWantReadError:

@@ -15,6 +15,10 @@ OUTGOING = ssl.MemoryBIO()
 RECORD = 16 * 1024
 """The most plaintext that a record holds (RFC 8446 §5.1): who asks OpenSSL for less leaves something in it."""
 
+PLAIN = memoryview(bytearray(RECORD))
+"""Where the plaintext of a record is first, before as much is copied as there is: a block for the most that could be
+there, cut down to what is, would leave a hole in which no other such block has room. Memory would grow by them."""
+
 SLICE = 64 * 1024
 """So much is encrypted at once; larger pieces cost the same, and make the buffer larger."""
 

@@ -18,6 +18,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IConnector, IListeningPort
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.python.failure import Failure
 
 from apigateway.sockets.accepting import Accepting
 from apigateway.sockets.outbox import Outbox
@@ -31,6 +32,10 @@ Eager = TypeVar("Eager", bound=tcp.Connection)
 
 READ_SIZE = 128 * 1024
 """The most bytes that are read from a socket at once, but for long streams."""
+
+_BUFFER = bytearray(READ_SIZE)
+_VIEW = memoryview(_BUFFER)
+"""What comes is first here: one place for all connections of the process, and never from one read to the next."""
 
 MOST_LAST_READS = 4
 """So often is read from a service to which a write has failed: enough for a refusal."""
@@ -121,7 +126,9 @@ def _drop(data: bytes) -> None:
 
 def _do_read(self: Any) -> Any:
     try:
-        data = self.socket.recv(self.read_size)
+        # A block for the most that may come, cut down to what has, would leave a hole in which no other such block has
+        # room; memory would grow by them. In the middle of a large body nothing is cut.
+        data = self.socket.recv(self.read_size) if self.full_reads else bytes(_VIEW[: self.socket.recv_into(_BUFFER)])
     except (BlockingIOError, InterruptedError):
         return None
     except OSError:
@@ -218,6 +225,13 @@ class EagerClient(tcp.Client):
         why = tcp.Client.doWrite(self)
         return why if why is not CONNECTION_LOST else _last_words(self)
 
+    def failIfNotConnected(self, err: Any) -> None:
+        """As the base, which leaves itself a way to go on with connecting that would keep it from being freed."""
+        tcp.Client.failIfNotConnected(self, err)
+        if not self.connected:
+            for name in ("doRead", "doWrite"):
+                self.__dict__.pop(name, None)
+
 
 class EagerConnector(tcp.Connector):
     """Makes an `EagerClient`."""
@@ -226,6 +240,12 @@ class EagerConnector(tcp.Connector):
 
     def _makeTransport(self) -> EagerClient:
         return EagerClient(self.outbox, self.host, self.port, self.bindAddress, self, self.reactor)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """As the base; then the two hold each other no more, as the collector comes late."""
+        tcp.Connector.connectionLost(self, reason)
+        if self.state == "disconnected":
+            self.transport = None
 
 
 SMALL = 16 * 1024

@@ -12,13 +12,21 @@ class MemoryClient(Protocol):
     """One connection of a client. `received` is all that came, `lost` why the connection ended (None: it is open)."""
 
     def __init__(self) -> None:
-        self.received = b""
         self.lost: Failure | None = None
         self._unsent = b""
+        self._pieces: list[bytes] = []
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
         return f"<MemoryClient {state} received={len(self.received)}>"
+
+    @property
+    def received(self) -> bytes:
+        """All that came so far."""
+        # Put together when somebody looks: at each piece, it would cost many megabytes' time.
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
 
     @property
     def is_open(self) -> bool:
@@ -74,7 +82,7 @@ class MemoryClient(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Keep it."""
-        self.received += data
+        self._pieces.append(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Keep the reason."""

@@ -24,14 +24,29 @@ class Message:
         self.raw_head = raw_head
         self.first, self.second, self.third = _parts(first)
         self.fields = [_field(line) for line in lines]
-        self.body = b""
         self.size = 0
+        self._pieces: list[bytes] = []
         self.trailers: list[tuple[bytes, bytes]] = []
         self.is_complete = False
 
     def __repr__(self) -> str:
         state = "complete" if self.is_complete else "incomplete"
         return f"<Message {self.first.decode()} {self.second.decode()} body={self.size} {state}>"
+
+    @property
+    def body(self) -> bytes:
+        """What is kept of the body."""
+        # Put together when somebody looks: at each piece, it would cost a long body's time again and again.
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
+
+    def add(self, data: bytes, keep: int) -> None:
+        """More of the body has come; of all of it `keep` bytes are kept."""
+        kept = keep - self.size
+        self.size += len(data)
+        if kept > 0:
+            self._pieces.append(data[:kept])
 
     @property
     def method(self) -> str:
@@ -97,6 +112,10 @@ class WireReader:
         self._keep = keep
         self._buffer = bytearray()
         self._step: Callable[[], bool] = self._head
+
+    def expect(self, method: str) -> None:
+        """One more request has been sent."""
+        self._methods.append(method)
 
     def feed(self, data: bytes) -> None:
         """Read on."""
@@ -183,17 +202,17 @@ class WireReader:
         return False
 
     def _cut_at(self, mark: bytes) -> bytes | None:
-        head, found, rest = bytes(self._buffer).partition(mark)
-        if not found:
+        at = self._buffer.find(mark)
+        if at < 0:
             return None
-        self._buffer[:] = rest
+        head = bytes(self._buffer[:at])
+        del self._buffer[: at + len(mark)]
         return head
 
     def _add(self, message: Message, most: int) -> None:
         data = bytes(self._buffer[:most])
         del self._buffer[:most]
-        message.size += len(data)
-        message.body += data[: max(0, self._keep - len(message.body))]
+        message.add(data, self._keep)
 
     def _finish(self, message: Message) -> None:
         message.is_complete = True

@@ -164,8 +164,9 @@ class HealthChecker:
         if loop is None:
             return
         loop.stop()
-        if self._due is not None and self._due.active():
-            self._due.cancel()
+        due, self._due = self._due, None
+        if due is not None and due.active():
+            due.cancel()
         for check in list(self._under_way.values()):
             check.cancel()
 

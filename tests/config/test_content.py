@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
+import tracemalloc
 from pathlib import Path
 from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from apigateway.config.content import MOST_BYTES, content_of
+from apigateway.config.content import MOST_BYTES, PIECE, content_of
 
 
 class ContentTests(SynchronousTestCase):
@@ -52,8 +54,17 @@ class ContentTests(SynchronousTestCase):
         os.truncate(self.path, MOST_BYTES + 1)
         self.assertEqual(self.refusal(), "it is larger than 16 MiB")
 
+    def test_a_small_one_takes_little_room_at_each_look_at_it(self) -> None:
+        self.path.write_bytes(b"x" * 1000)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        content_of(str(self.path))
+        _, most = tracemalloc.get_traced_memory()
+        self.assertLess(most, 4 * PIECE)
+
     def test_nothing_stays_open(self) -> None:
         os.mkfifo(self.path)
+        gc.collect()  # what other tests left must not go between
         before = len(os.listdir("/proc/self/fd"))
         self.refusal()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)

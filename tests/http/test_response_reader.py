@@ -11,6 +11,7 @@ from apigateway.http.fields import response_fields
 from apigateway.http.lines import split_lines
 from apigateway.http.response_reader import MAX_FIELDS, MAX_HEAD_BYTES, MAX_INTERIM, ResponseReader
 from apigateway.http.upgrade import Offer
+from tests.circles import circles
 from tests.http.messages import Reading, Wire, as_h11, cuts, h11_response, pieces, responses, spoiled
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
@@ -49,6 +50,16 @@ class ReadingTests(SynchronousTestCase):
         self.assertFalse(reader.complete)
         reader.feed(b"abc")
         self.assertEqual((body_of(reader), reader.complete, reader.keep_alive), (b"abc", True, True))
+
+    def test_one_that_has_forgotten_its_parser_does_not_wait_for_the_collector(self) -> None:
+        def read() -> None:
+            reader = fed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            reader.forget()
+            self.assertEqual((reader.status, body_of(reader), reader.complete), (200, b"abc", True))
+
+        with circles() as found:
+            read()
+        self.assertEqual(found, {})
 
     def test_chunks_and_trailers(self) -> None:
         reader = fed(

@@ -14,6 +14,7 @@ from apigateway.sockets.tls import CUT, NOT_VERIFIED, TIMED_OUT, ClientTls, Peer
 from apigateway.sockets.tls_wire import INCOMING, OUTGOING
 from apigateway.testing.certificates import Authority, self_signed
 from tests.behaviour.waiting import until
+from tests.circles import circles
 from tests.sockets.secure import Secured, Wanting, context_for, trusting
 from tests.sockets.test_tls_stream import Echo
 from tests.sockets.test_transports import Peer as Protocolled
@@ -57,7 +58,7 @@ class Counting(ClientTls):
 
 
 class ConnectTests(Secured):
-    async def failure(self, tls: ClientTls, timeout: float = 5.0, port: int | None = None) -> Any:
+    async def failure(self, tls: ClientTls, timeout: float = 60.0, port: int | None = None) -> Any:
         """What connecting fails with: heard of once, and no connection remains."""
         wanting = Wanting(Protocolled())
         self.sockets.connect("127.0.0.1", port or self.port, wanting, timeout, tls)
@@ -86,7 +87,7 @@ class ConnectTests(Secured):
                             self.secure.failures[0].reason, self.secure.failures)  # fmt: skip
 
     async def test_who_does_not_speak_tls_or_leaves_or_says_nothing(self) -> None:
-        for protocol, reason, timeout in ((Garbage, "WRONG_VERSION_NUMBER", 5.0), (Leaves, CUT, 5.0),
+        for protocol, reason, timeout in ((Garbage, "WRONG_VERSION_NUMBER", 60.0), (Leaves, CUT, 60.0),
                                           (Protocol, TIMED_OUT, 0.05)):  # fmt: skip
             port = self.listen(protocol()).getHost().port
             self.assertEqual((await self.failure(self.tls, timeout, port)).reason, reason)
@@ -123,6 +124,30 @@ class ConnectTests(Secured):
         await until(lambda: bool(wanting.lost), "the end")
         self.assertEqual([type(one) for one in wanting.lost], [ConnectionDone])
         await server.lost
+
+    async def test_whatever_comes_of_it_nothing_waits_for_the_collector(self) -> None:
+        async def part() -> None:
+            server, client = Protocolled(), Protocolled()
+            self.serve(server)
+            wanting = Wanting(client)
+            self.sockets.connect("127.0.0.1", self.port, wanting, 5, self.tls)
+            await client.made
+            await server.made
+            wanting.there = None
+            client.transport.abortConnection()
+            await client.lost
+            await server.lost
+
+        async def fail() -> None:
+            stranger = ClientTls(trusting(Authority()), "localhost")
+            await self.failure(stranger)
+            await self.failure(stranger, port=1)
+
+        with circles() as found:
+            await part()
+            await fail()
+            await deferLater(reactor, 0.01)
+        self.assertEqual(found, {})
 
     async def test_a_session_goes_on_in_the_next_connection_in_both_versions(self) -> None:
         for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):

@@ -4,8 +4,10 @@ from a cut."""
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +26,7 @@ from zope.interface.verify import verifyObject
 
 from apigateway.sockets.tls import TRUNCATED, TlsFailed
 from apigateway.sockets.tls_stream import MOST_LEFT, MOST_TALK, TlsStream
-from apigateway.sockets.tls_wire import INCOMING, OUTGOING
+from apigateway.sockets.tls_wire import INCOMING, OUTGOING, RECORD
 from apigateway.sockets.unsent import waiting
 from apigateway.testing.certificates import Authority
 from tests.behaviour.caller import hold_little
@@ -54,6 +56,11 @@ class Echo(Peer):
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
         self.transport.write(data)
+
+
+def has_come(handle: socket.socket) -> bool:
+    """Whether there is something to read."""
+    return bool(select.select([handle], [], [], 0)[0])
 
 
 class StreamTests(Secured):
@@ -90,6 +97,19 @@ class StreamTests(Secured):
         sent += b"the end"
         await until(lambda: len(client.received) >= len(sent), "the echo")
         self.assertTrue(server.received == client.received == sent)
+
+    async def test_a_little_takes_no_block_for_a_whole_record(self) -> None:
+        server, client = await self.secure_pair()
+        server.transport.pauseProducing()
+        client.transport.write(b"a little")
+        peek = server.transport.getHandle()
+        await until(lambda: has_come(peek), "what was sent")
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.assertTrue(server.transport.read_now())
+        _, most = tracemalloc.get_traced_memory()
+        self.assertEqual(server.received, b"a little")
+        self.assertLess(most, RECORD // 2)
 
     async def test_nothing_is_left_in_the_buffers_that_all_share(self) -> None:
         _, client = await self.secure_pair(Echo())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ from zope.interface import implementer
 
 from apigateway.sockets.transports import BACKLOG, READ_SIZE, SMALL, EagerClient, EagerServer, Sockets
 from apigateway.testing.certificates import self_signed
+from apigateway.upstream.native.unread import has_unread
+from tests.behaviour.waiting import until
+from tests.circles import circles
 
 reactor: Any = the_reactor
 
@@ -122,7 +126,7 @@ class Connected(TestCase):
     async def pair(self, server: Peer | None = None, client: Peer | None = None) -> tuple[Peer, Peer]:
         server, client = server or Peer(), client or Peer()
         port = self.listen(server)
-        self.sockets.connect("127.0.0.1", port.getHost().port, Given(client), 5)
+        self.sockets.connect("127.0.0.1", port.getHost().port, Given(client), 60)
         await server.made
         await client.made
         self.addCleanup(self.part, server, client)
@@ -285,6 +289,18 @@ class EagerTests(Connected):
         await client.lost
         self.assertEqual(client.received, b"said before")
 
+    async def test_a_little_takes_no_block_for_the_most_that_could_have_come(self) -> None:
+        server, client = await self.pair()
+        server.transport.pauseProducing()
+        client.transport.write(b"a little")
+        await until(lambda: has_unread(server.transport), "what was sent")
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        server.transport.doRead()
+        _, most = tracemalloc.get_traced_memory()
+        self.assertEqual(server.received, b"a little")
+        self.assertLess(most, READ_SIZE // 4)
+
     async def test_what_comes_at_once_is_read_in_pieces(self) -> None:
         class Measuring(Peer):
             largest = 0
@@ -306,6 +322,26 @@ class EagerTests(Connected):
         server.transport.registerProducer(Pulled(server.transport, 3000), False)
         await client.lost
         self.assertEqual(client.received, b"." * 3000)
+
+    async def test_at_its_end_nothing_of_a_client_waits_for_the_collector(self) -> None:
+        server = Peer()
+        port = self.listen(server)
+
+        async def connect_and_part() -> None:
+            client = Peer()
+            given = Given(client)
+            self.sockets.connect("127.0.0.1", port.getHost().port, given, 5)
+            await client.made
+            await server.made
+            del given.protocol_there
+            client.transport.loseConnection()
+            await client.lost
+            await server.lost
+
+        with circles() as found:
+            await connect_and_part()
+            await deferLater(reactor, 0)
+        self.assertEqual(found, {})
 
     async def test_who_registers_with_a_connection_that_is_gone_is_stopped(self) -> None:
         server, client = await self.pair()
@@ -371,6 +407,22 @@ class ConnectTests(Connected):
         connector = self.sockets.connect("127.0.0.1", bound.getsockname()[1], attempt, 5)
         reactor.callLater(0, connector.stopConnecting)
         self.assertIs(await attempt.failed, UserError)
+
+    async def test_nothing_of_them_waits_for_the_collector(self) -> None:
+        bound = self.bound()
+        port = bound.getsockname()[1]
+
+        async def fail(timeout: float, kind: type[Exception]) -> None:
+            attempt = Attempt()
+            self.sockets.connect("127.0.0.1", port, attempt, timeout)
+            self.assertIs(await attempt.failed, kind)
+
+        with circles() as found:
+            await fail(5, ConnectionRefusedError)
+            bound.listen()
+            await fail(0, TimeoutError)
+            await deferLater(reactor, 0)
+        self.assertEqual(found, {})
 
 
 class TLSTests(Connected):

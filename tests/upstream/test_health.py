@@ -18,6 +18,7 @@ from apigateway.interfaces import IHealthChecker
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.upstream.health import HealthChecker, TargetHealth
 from apigateway.upstream.treq.probe import treq_probe
+from tests.circles import circles
 
 DEFAULTS = Options()
 
@@ -176,6 +177,19 @@ class ScheduleTests(CheckerCase):
         checker.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(repr(checker), "<HealthChecker orders stopped under_way=0>")
+
+    def test_one_that_was_stopped_does_not_wait_for_the_collector(self) -> None:
+        def check(seconds: float) -> None:
+            checker = HealthChecker("orders", [Site("http://a")], DEFAULTS, self.clock, self.clock.seconds, self.probe,
+                                    Random(1))  # fmt: skip
+            checker.start()
+            self.run_for(seconds)
+            checker.stop()
+
+        for seconds in (0, 1, 11):
+            with circles() as found:
+                check(seconds)
+            self.assertEqual(found, {})
 
     def test_stopping_before_the_first_check_leaves_no_timer(self) -> None:
         checker = self.make("http://a")

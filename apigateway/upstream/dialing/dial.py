@@ -116,15 +116,31 @@ class _Tries(ClientFactory[Protocol]):
         left_s = self._deadline - self._now()
         if not self._addresses or left_s <= 0:
             known = self._way.explain(why.value) if why is not None and why.value is not None else None
-            self._failed(known or _not_connected(why))
+            failed = self._failed
+            self._end()
+            failed(known or _not_connected(why))
         else:
             self._way.connect(self._addresses.pop(0), self._port, self, left_s)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        return self._build()
+        protocol = self._build()
+        self._end()
+        return protocol
+
+    def _end(self) -> None:
+        """The connection holds its factory for as long as it lives, which need not hold who wanted a connection."""
+        self._build, self._failed = _over, _nobody
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         self._next(reason)
+
+
+def _over() -> Protocol:
+    raise RuntimeError("a connection that was made already")
+
+
+def _nobody(error: GatewayError) -> None:
+    """Who was told once is told no more."""
 
 
 _OURS = frozenset((EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL))

@@ -102,27 +102,14 @@ class TargetTls:
         keeps_sessions: bool = True,
     ) -> None:
         self.verify = verify
-        self.client = ClientTls(context, name, self._judge if verify else _anybody, keeps_sessions)
+        # Which must not hold this: the collector comes late, and the context is large.
+        self.client = ClientTls(context, name, partial(_judge, name, wall) if verify else _anybody, keeps_sessions)
         self._name = name
         self._log = log
         self._wall = wall
 
     def __repr__(self) -> str:
         return f"<TargetTls {self._name} {'verified' if self.verify else 'unverified'}>"
-
-    def _judge(self, peer: Peer) -> None:
-        """Raise `TlsFailed` unless the certificate is for our name, and still good."""
-        if peer.certificate is None:
-            raise TlsFailed(WRONG_NAME, "it has shown no certificate")
-        try:
-            certificate = load_der_x509_certificate(peer.certificate)
-            is_address = isIPAddress(self._name) or isIPv6Address(self._name)
-            (verify_certificate_ip_address if is_address else verify_certificate_hostname)(certificate, self._name)
-        except (VerificationError, CertificateError, ValueError) as error:
-            raise TlsFailed(WRONG_NAME, str(error), certificate=peer.certificate) from None
-        if peer.resumed and certificate.not_valid_after_utc.timestamp() < self._wall():
-            self.client.forget_session()
-            raise TlsFailed(EXPIRED, "certificate has expired", certificate=peer.certificate)
 
     def way(self, connect: Callable[..., IConnector]) -> Way:
         """How to connect; `connect` is as `Sockets.connect`."""
@@ -153,6 +140,20 @@ class TargetTls:
         By TLS 1.3 we are done with the handshake before the service has judged our certificate.
         """
         return self.error(why) if isinstance(why, TlsFailed) and "_ALERT_" in why.reason else None
+
+
+def _judge(name: str, wall: Callable[[], float], peer: Peer) -> None:
+    """Raise `TlsFailed` unless the certificate is for that name, and still good."""
+    if peer.certificate is None:
+        raise TlsFailed(WRONG_NAME, "it has shown no certificate")
+    try:
+        certificate = load_der_x509_certificate(peer.certificate)
+        is_address = isIPAddress(name) or isIPv6Address(name)
+        (verify_certificate_ip_address if is_address else verify_certificate_hostname)(certificate, name)
+    except (VerificationError, CertificateError, ValueError) as error:
+        raise TlsFailed(WRONG_NAME, str(error), certificate=peer.certificate) from None
+    if peer.resumed and certificate.not_valid_after_utc.timestamp() < wall():
+        raise TlsFailed(EXPIRED, "certificate has expired", certificate=peer.certificate)
 
 
 def _anybody(peer: Peer) -> None:

@@ -282,6 +282,7 @@ class NativeConnection(Protocol):
         """The end of the connection is the end of an answer that has no other (RFC 9112 §6.3, rule 8)."""
         self._pool.dropped(self)
         self._closing = True
+        self._reader.forget()  # the reader and its parser hold each other, and the collector comes late
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return

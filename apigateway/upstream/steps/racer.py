@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zope.interface import implementer
 
 from apigateway.interfaces import Fields, IAttempt, IDownstream
+from apigateway.upstream.steps.nobody import NOBODY
 
 if TYPE_CHECKING:
     from apigateway.exchange import Exchange
@@ -27,7 +28,10 @@ class Race(Protocol):
 
 @implementer(IDownstream)
 class Racer:
-    """See `IDownstream`. `exchange` is its own copy, `forward` what works on it; `is_running`: it may still answer."""
+    """See `IDownstream`. `exchange` is its own copy, `forward` what works on it; `is_running`: it may still answer.
+
+    Once it is known who has won, its exchange holds it no more: the collector comes late.
+    """
 
     forward: Forward
 
@@ -64,6 +68,7 @@ class Racer:
         sent, self._sent = self._sent, []
         for send in sent:
             send()
+        self.exchange.downstream = self._client
         if self._is_held:
             self._client.flush()
             upstream = self.forward.exchange.upstream
@@ -77,11 +82,13 @@ class Racer:
         upstream: Any = self.exchange.upstream
         if upstream is not None:
             upstream.abandon()
+        self.exchange.upstream, self.exchange.downstream = None, NOBODY
 
     def leave(self) -> None:
         """The client is gone."""
         self.is_running = self._is_held = False
         self.exchange.let_go()
+        self.exchange.downstream = NOBODY
 
     def _send(self, send: Callable[[], None]) -> None:
         if self._is_winner:

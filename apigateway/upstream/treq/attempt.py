@@ -45,8 +45,14 @@ class _AnswerBody(Protocol):
         self._arrived(data)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # always given by Response
-        """The body is over, in one way or another."""
-        self._over(reason)
+        """The body is over, in one way or another; whom it was for holds this, and is held no more."""
+        over = self._over
+        self._arrived = self._over = _nobody
+        over(reason)
+
+
+def _nobody(_: object) -> None:
+    """Nothing comes after the end."""
 
 
 @implementer(IAttempt)
@@ -241,7 +247,8 @@ class TreqAttempt:
         """Let go of both sides; returns the receiver if it has yet to hear of the end."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            self._request_body = None
+            # Twisted's request and its answer hold each other, and this by the one's body.
+            self._request_body = self._response = self._answer_body = None
             connection = self._connection
             # An answer that the client was slow to take may outlive the loan: then the connection isn't ours any more.
             if connection.watcher is self:

@@ -111,7 +111,9 @@ class TreqConnection(Protocol):
         watcher.heard = True
         if not self._read(self._reader, watcher, data):
             return
+        parser = self.inner._parser
         self.inner.dataReceived(data)
+        _part(parser, self.inner)
         if self.inner.state == "TRANSMITTING" and getattr(self.transport, "disconnecting", False):
             # Twisted could not read the answer, and while it still sends the request it tells nobody.
             watcher.head_refused(GatewayError(BAD_RESPONSE, "The answer is not HTTP."))
@@ -151,10 +153,22 @@ class TreqConnection(Protocol):
         self.is_lost = True
         self.ended_cleanly = reason.check(ConnectionDone) is not None
         self._gone(self)
+        self._reader.forget()
+        parser = self.inner._parser
         with suppress(AttributeError):  # having given up on an answer in the middle of a request, Twisted stumbles here
             self.inner.connectionLost(reason)
+        _part(parser, self.inner)
         if not self.ready.called:
             self.ready.errback(reason)
+
+
+def _part(parser: Any, inner: Any) -> None:
+    """Twisted's parser of an answer and its decoder of chunks hold each other, and all of the answer, when it is over.
+
+    The collector comes late.
+    """
+    if parser is not None and inner._parser is not parser:
+        parser.bodyDecoder = None
 
 
 class TreqConnectionFactory(Factory):

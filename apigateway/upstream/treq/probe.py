@@ -48,13 +48,14 @@ class ProbeError(Exception):
 class _Way:
     """The way of one probe to its service: makes the connection, and watches it.
 
-    `error` is why the answer was refused.
+    `error` is why the answer was refused; `ended_cleanly`: the service has closed the connection, as it should.
     """
 
     def __init__(self, reactor: Any, url: str, timeout: float, resolve: Resolve | None, way: Way | None) -> None:
         self.heard = False
         self.error: GatewayError | None = None
         self.connection: TreqConnection | None = None
+        self.ended_cleanly = False
         self.secure = url.startswith("https:")
         self._endpoint = endpoint_for(reactor, url, timeout, resolve, way=way)
 
@@ -62,7 +63,7 @@ class _Way:
         return self
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        factory = TreqConnectionFactory(protocolFactory, self._made, lambda gone: None)
+        factory = TreqConnectionFactory(protocolFactory, self._made, self._gone)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
         return connecting.addCallback(lambda made: made.ready).addErrback(_not_connected)
 
@@ -71,15 +72,14 @@ class _Way:
         connection.lend(self)
         connection.expect_answer(is_head=False)
 
+    def _gone(self, connection: TreqConnection) -> None:
+        self.ended_cleanly = connection.ended_cleanly
+        self.connection = None  # which holds this
+
     def cut(self) -> None:
         """End the connection, whatever the service does."""
         if self.connection is not None:
             self.connection.drop()
-
-    @property
-    def ended_cleanly(self) -> bool:
-        """The service closed the connection as it should."""
-        return self.connection is not None and self.connection.ended_cleanly
 
     # As the connection's watcher.
 
@@ -152,10 +152,12 @@ def treq_probe(
     reactor: Any,
     clock: IReactorTime | None = None,
     resolve: Resolve | None = None,
+    plain: Way | None = None,
 ) -> Probe:
     """A probe: called with a URL and a time limit in seconds, it tells the status.
 
-    It may be told the way to an `https` URL, and the `Host` to ask for where that is not the URL's.
+    It may be told the way to an `https` URL, and the `Host` to ask for where that is not the URL's. `plain` is the way
+    to all others; by Twisted's own endpoints unless it is given.
 
     The time limit is for the whole answer, and runs on `clock`, or else the reactor. `resolve` finds the addresses of a
     name; the reactor does unless it is given. Redirects are not followed,
@@ -164,7 +166,7 @@ def treq_probe(
     pool = HTTPConnectionPool(reactor, persistent=False)
 
     def probe(url: str, timeout: float, way_to: Way | None = None, host: str | None = None) -> Deferred[int]:
-        way = _Way(reactor, url, timeout, resolve, way_to)
+        way = _Way(reactor, url, timeout, resolve, way_to or plain)
         agent = Agent.usingEndpointFactory(reactor, way, pool)
         asked = HTTPClient(agent, IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))).get(
             url, headers=_fields(host), allow_redirects=False, unbuffered=True, reactor=reactor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from errno import EADDRNOTAVAIL, EHOSTUNREACH, EMFILE, ENFILE
 
 from hypothesis import given, settings
@@ -72,6 +74,41 @@ class OwnFaultTests(SynchronousTestCase):
     def test_what_else_goes_wrong_is(self):
         dialing = Dialing().dial().fails(ConnectError(EHOSTUNREACH, "no"))
         self.assertEqual(dialing.told[0][0], "connect-failed")
+
+
+class Wanting:
+    """Wants a connection."""
+
+    def build(self):
+        return Protocol()
+
+    def failed(self, error):
+        """There is none."""
+
+
+class EndTests(SynchronousTestCase):
+    def wanting(self, end):
+        """What is left of who wanted a connection, while what made it lives on."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        dialing, wanting = Dialing(), Wanting()
+        dialing.dialer(wanting.build, wanting.failed)
+        end(dialing)
+        self.assertIsNotNone(dialing.factory)
+        gone = weakref.ref(wanting)
+        del wanting
+        return gone()
+
+    def test_who_wanted_a_connection_is_not_held_by_how_it_was_made(self):
+        self.assertIsNone(self.wanting(lambda dialing: dialing.factory.buildProtocol(None)))
+        self.assertIsNone(self.wanting(lambda dialing: dialing.fails(ConnectionRefusedError())))
+
+    def test_once_there_is_a_connection_no_failure_is_told(self):
+        dialing = Dialing().dial()
+        dialing.factory.buildProtocol(None)
+        dialing.fails(ConnectionRefusedError())
+        self.assertEqual((dialing.errors, len(dialing.built)), ([], 1))
+        self.assertRaises(RuntimeError, dialing.factory.buildProtocol, None)
 
 
 class AddressesTests(SynchronousTestCase):

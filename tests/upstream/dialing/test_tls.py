@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,14 @@ class TargetTlsTests(SynchronousTestCase):
         self.assertEqual(self.judged(self.tls, peer(issued, resumed=True)), "good")
         self.clock.advance(2)
         self.assertEqual(self.judged(self.tls, peer(issued, resumed=True)), "CERTIFICATE_EXPIRED")
+
+    def test_it_goes_with_its_context_when_nobody_has_it_any_more(self) -> None:
+        gc.disable()
+        self.addCleanup(gc.enable)
+        tls = self.made("shop.internal")
+        gone = weakref.ref(tls)
+        del tls
+        self.assertIsNone(gone())
 
     def never(self, *given: Any, tls: Any) -> Any:
         raise AssertionError("nobody connects")

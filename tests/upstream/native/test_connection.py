@@ -21,6 +21,7 @@ from apigateway.testing.steps import Answer, Close, ReadAgain, ReadAll, Reset, R
 from apigateway.testing.wire import WireReader
 from apigateway.upstream.dialing.dial import nothing_more
 from apigateway.upstream.native.connection import NativeConnection
+from tests.circles import circles
 from tests.upstream.native_world import HOST, World, starting
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -316,6 +317,18 @@ class LossTests(SynchronousTestCase):
         self.receiver.failed = lambda error: seen.extend(self.bench.pool.reports)
         self.bench.lose(ConnectionDone())
         self.assertEqual(seen, ["dropped"])
+
+    def test_at_its_end_nothing_of_it_waits_for_the_collector(self):
+        def answer_and_end():
+            bench = Bench()
+            bench.lend()
+            bench.answer(IN_CHUNKS)
+            bench.lose(ConnectionDone())
+            bench.transport.unregisterProducer()  # as transports do
+
+        with circles() as found:
+            answer_and_end()
+        self.assertNotIn("ResponseReader", found)
 
 
 class ReuseTests(SynchronousTestCase):

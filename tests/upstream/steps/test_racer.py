@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -58,6 +61,18 @@ class RacerTests(SynchronousTestCase):
         self.racer.win()
         self.client.flush()
         self.assertEqual(self.client.status, 0)
+
+    def test_once_that_is_known_its_exchange_does_not_hold_it(self):
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for end in (Racer.win, Racer.drop, Racer.leave):
+            own = exchange_for()
+            racer = Racer(self, self.client, own)
+            own.downstream, racer.forward = racer, self
+            end(racer)
+            gone = weakref.ref(racer)
+            del racer
+            self.assertIsNone(gone(), end)
 
     def test_a_whole_answer_is_told_once(self):
         self.racer.send_whole(204, b"No", b"", b"")

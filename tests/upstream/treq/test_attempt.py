@@ -13,6 +13,7 @@ from apigateway.http.heads import CHUNKED
 from apigateway.interfaces import IAttempt
 from apigateway.testing.receiver import RecordingReceiver
 from apigateway.testing.steps import Answer, Close, CloseSending, ReadAll, Reset, Respond, Send, Stall, Wait
+from tests.circles import circles
 from tests.upstream.treq_world import HOST, World
 
 LOST_BEFORE = "The service closed the connection before it answered."
@@ -65,6 +66,23 @@ class TreqAnswers(SynchronousTestCase):
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
         )
         self.assertEqual((receiver.length, receiver.body, receiver.is_ended), (None, b"abcde", True))
+
+    def test_when_it_is_over_nothing_of_it_waits_for_the_collector(self):
+        for raw in (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        ):
+            for length in (0, 3):
+                self.world.service.script(ReadAll(), Respond(raw))
+                self.send_some(length)  # keeps the first connection
+                with circles("apigateway.upstream.", "twisted.web.") as found:
+                    self.world.service.script(ReadAll(), Respond(raw))
+                    self.send_some(length)
+                self.assertEqual(found, {}, (raw, length))
+
+    def send_some(self, length):
+        receiver = self.world.send([b"abc"], b"PUT", length=3) if length else self.world.ask()
+        self.assertTrue(receiver.is_ended)
 
     def test_each_piece_is_told_when_it_arrives(self):
         receiver = self.answered(

@@ -16,14 +16,17 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+from apigateway.sockets.transports import Sockets
 from apigateway.testing.certificates import Authority
 from apigateway.testing.memory import MemoryNetwork
 from apigateway.testing.names import NEVER
 from apigateway.testing.parts import Garbage
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import Answer, Close, Reset, Respond, Send, Stall, Step, Wait
+from apigateway.upstream.dialing.dial import Way
 from apigateway.upstream.treq.probe import BODY_BOUND, ProbeError, treq_probe
 from tests.behaviour.secured import options_of
+from tests.circles import circles
 from tests.upstream.treq_world import way_to
 
 reactor: Any = global_reactor
@@ -129,6 +132,23 @@ class ProbeTests(TestCase):
         await self.port.stopListening()
         if self.site.open:
             await self.site.all_closed
+
+    async def test_a_probe_leaves_nothing_that_waits_for_the_collector(self) -> None:
+        probe = treq_probe(reactor, self.clock, plain=Way(Sockets(reactor).connect))
+        url = f"http://127.0.0.1:{self.port.getHost().port}"
+
+        async def ask(path: str) -> None:
+            self.page.gone = Deferred()
+            await probe(f"{url}{path}", 2.0).addErrback(lambda failure: failure.trap(ProbeError))
+            if self.site.open:
+                await self.site.all_closed
+
+        for path in ("/good", "/busy", "/broken", "/endless"):
+            await ask(path)
+            with circles() as found:
+                await ask(path)
+                await deferLater(reactor, 0.01)
+            self.assertEqual(found, {}, path)
 
     def ask(self, path: str) -> Deferred[int]:
         return self.probe(f"http://127.0.0.1:{self.port.getHost().port}{path}", 2.0)
