@@ -23,7 +23,7 @@ LOG = "access log in a file"
 KEPT = "kept connections to the service"
 DUTIES = (LIMIT, REQUEST_ID, FORWARDED, LOG, KEPT)
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 REQUESTS = 5
 """Fewer than the limit that the peer is given for the look."""
 

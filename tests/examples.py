@@ -106,7 +106,7 @@ def run(commands: list[str], folder: str) -> list[str]:
     environ = {**os.environ, "CURL_HOME": folder}
     script = "".join(f"{{ {command}\n}} 2>&1\necho; echo '{MARK}'\n" for command in commands)
     done = subprocess.run(
-        ["bash"], input=script, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=120
+        ["bash"], input=script, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=600
     )
     return done.stdout.split(f"\n{MARK}\n")[:-1]
 

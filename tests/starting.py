@@ -17,7 +17,7 @@ from apigateway.testing.ports import free_port
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a process that says nothing is taken for stuck."""
 
 

@@ -20,7 +20,7 @@ from bench.profile.system_calls import MISSING, Call, NotTraced, read, strace, t
 from bench.running import Running, started
 from bench.turn import Turn, take
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 WARM_S = 1.0
 TRACED_S = 2.0
 GATEWAY = CATALOGUE["apigateway"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.peers import found
 
 MISSING = "strace is missing. To have it: apt-get install strace"
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 # % time, seconds, usecs/call, calls, errors (or nothing), name
 _ROW = re.compile(r"^ *[\d.]+ +([\d.]+) +\d+ +(\d+) +(?:(\d+) +)?(\w+)$", re.MULTILINE)

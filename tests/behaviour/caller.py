@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
@@ -20,6 +21,8 @@ from apigateway.testing.wire import Message, WireReader
 from tests.behaviour.waiting import reactor, until
 
 Pairs = tuple[tuple[str, str], ...]
+
+MIB = 1024 * 1024
 
 
 def request(
@@ -38,13 +41,13 @@ def chunked(*pieces: bytes, trailers: str = "") -> bytes:
 
 
 class Caller:
-    """One connection to the gateway. `methods` of the requests are kept, as answers to HEAD have no body."""
+    """One connection to the gateway."""
 
     def __init__(self, connection: MemoryClient) -> None:
         self.connection = connection
-        self._methods: list[str] = []
         self._answered = 0
-        self._read: tuple[object, list[Message]] = (None, [])
+        self._read = 0
+        self._reader = WireReader(is_response=True)
 
     def __repr__(self) -> str:
         return f"<Caller {self.connection!r} {self.connection.received[-300:]!r}>"
@@ -56,16 +59,18 @@ class Caller:
 
     def ask(self, method: str, target: str, *fields: str, body: bytes = b"", version: str = "HTTP/1.1") -> Caller:
         """Send a request."""
-        self._methods.append(method)
+        self._reader.expect(method)  # an answer to HEAD has no body
         return self.send(request(method, target, *fields, body=body, version=version))
 
     @property
     def messages(self) -> list[Message]:
         """All that has come so far, interim answers among them."""
-        state = (len(self.connection.received), self.is_open, len(self._methods))
-        if self._read[0] != state:
-            self._read = (state, self.connection.answers(*self._methods))
-        return self._read[1]
+        received = self.connection.received
+        fresh, self._read = received[self._read :], len(received)
+        self._reader.feed(fresh)
+        if not self.is_open:
+            self._reader.end()
+        return self._reader.messages
 
     @property
     def finals(self) -> list[Message]:
@@ -164,6 +169,17 @@ def hold_little(transport: Any) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
 
 
+def held_on_the_way() -> int:
+    """How many bytes may be under way between two ends through the gateway, of which one does not take any.
+
+    The ends hold little. What the kernel keeps for the gateway grows with the pace at which it was once read, up to
+    bounds that are each machine's own: one socket is read from, and one written to.
+    """
+    bounds = (Path(f"/proc/sys/net/ipv4/{name}") for name in ("tcp_rmem", "tcp_wmem"))
+    kept = sum(int(one.read_text(encoding="ascii").split()[2]) if one.exists() else 8 * MIB for one in bounds)
+    return kept + 2 * MIB
+
+
 async def connect(port: int, protocol: Callable[[], Protocol], trusted: Authority | None = None) -> Any:
     """A connected protocol; with `trusted` over TLS, as Twisted itself speaks it."""
     endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
@@ -173,4 +189,4 @@ async def connect(port: int, protocol: Callable[[], Protocol], trusted: Authorit
     return await endpoint.connect(Factory.forProtocol(protocol))
 
 
-__all__ = ["Caller", "Message", "Sink", "WireReader", "chunked", "connect", "hold_little", "request"]
+__all__ = ["Caller", "Message", "Sink", "WireReader", "chunked", "connect", "held_on_the_way", "hold_little", "request"]

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from tests.behaviour.caller import connect
-from tests.behaviour.waiting import a_turn
+from tests.behaviour.waiting import a_turn, until
 
 
 class _Connection(Protocol):
@@ -75,6 +75,13 @@ class Load:
     def begin(self, port: Callable[[], int | None], count: int, keep: bool) -> None:
         """More clients, for whatever `port` tells, None for none now; each keeps its connection, or none does."""
         self._clients += [Deferred.fromCoroutine(self._client(port, keep)) for _ in range(count)]
+
+    async def more(self, count: int) -> None:
+        """Wait until so many more are answered; a slow machine may take its time as long as it goes on."""
+        while count > 0:
+            enough = self.answered + min(count, 500)
+            await until(lambda enough=enough: self.answered >= enough, self)  # type: ignore[misc]  # bound
+            count -= 500
 
     async def end(self) -> None:
         """Let each client have its last answer."""

@@ -46,7 +46,7 @@ async def run(name: str, *arguments: str) -> tuple[bytes, bytes, int]:
 
 async def curl(*arguments: str) -> bytes:
     """What curl prints; fails where curl does."""
-    out, err, code = await run("curl", "--silent", "--show-error", "--max-time", "20", *arguments)
+    out, err, code = await run("curl", "--silent", "--show-error", "--max-time", "60", *arguments)
     if code:
         raise AssertionError(f"curl exits with {code}: {err.decode()}")
     return out
@@ -137,7 +137,7 @@ _NGINX = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors crit;
 events {{}}
 http {{
-    access_log off; keepalive_timeout 1s; client_body_temp_path {folder}; proxy_temp_path {folder};
+    access_log off; keepalive_timeout 75s; client_body_temp_path {folder}; proxy_temp_path {folder};
     fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
     server {{
         listen 127.0.0.1:{port}{tls}; root {folder}; default_type text/plain; {options}

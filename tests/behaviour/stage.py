@@ -1,6 +1,8 @@
 """A whole gateway on real sockets: scripted services behind it, callers before it, and a clock that can jump.
 
-The clock runs with real time; `advance` lets what the gateway measures by it (deadlines, limits, rests) pass at once.
+The clock runs with real time; `advance` lets what the gateway measures by it (deadlines, limits, rests) pass at once,
+and once it is held with `hold_time` it is only that which moves it: then no machine is too slow for a test that tells
+how much time there is.
 """
 
 from __future__ import annotations
@@ -42,9 +44,9 @@ class Stage:
     """A gateway for `services`, as in a configuration file: options by name.
 
     A service whose `targets` are not given, or given as bare names, has scripted services there, in `services`. Unless
-    they say otherwise there is one service, `one` at `/api`, without health checks, rate limits and access log. `top`
-    are further parts of the file. `mounts` are stock Resources beside the services, by path, `policies` and `observers`
-    as the gateway's.
+    they say otherwise there is one service, `one` at `/api`, without health checks, rate limits and access log, and it
+    does not matter how late the loop is: with a clock that jumps it seems to be. `top` are further parts of the file.
+    `mounts` are stock Resources beside the services, by path, `policies` and `observers` as the gateway's.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Stage:
         self._via = via
         self._authority = Authority() if via.downstream == TLS else None
         self._ahead_s = 0.0
+        self._held_at: float | None = None
         self._connections: list[MemoryClient | Sink] = []
         self._listeners: dict[str, Any] = {}
         self.services: dict[str, ScriptedService] = {}
@@ -84,6 +87,7 @@ class Stage:
     def _configuration(self, services: Mapping[str, Options], top: Options) -> Configuration:
         placed = {name: self._placed(name, options) for name, options in services.items()}
         tree = {"listen": [self._listener()], "access_log": False, **top, "services": placed}
+        tree["limits"] = {"lag": False, **top.get("limits", {})}
         configuration = parse_text(json.dumps(tree), "test.yaml", {})
         return replace(configuration, stop=configuration.stop if "stop" in top else Stop(accept=0.0, drain=0.0))
 
@@ -170,7 +174,12 @@ class Stage:
 
     def now(self) -> float:
         """The gateway's monotonic clock."""
-        return monotonic() + self._ahead_s
+        return (monotonic() if self._held_at is None else self._held_at) + self._ahead_s
+
+    def hold_time(self) -> Stage:
+        """From now on no time passes for the gateway but by `advance`, until the end of the test."""
+        self._held_at = monotonic()
+        return self
 
     def advance(self, seconds: float) -> None:
         """Let time pass for the gateway."""
@@ -183,6 +192,7 @@ class Stage:
         await self.gateway.stopService()
 
     async def _close(self) -> None:
+        self._held_at = None
         for connection in self._connections:
             if connection.lost is None and connection.transport is not None:
                 connection.transport.abortConnection()  # type: ignore[union-attr]  # a real socket's has it
@@ -222,8 +232,13 @@ def problem(test: TestCase, answer: Message, status: int, cause: str) -> dict[st
     return members
 
 
-async def logged(path: str, count: int) -> list[dict[str, Any]]:
-    """The entries of an access log, when there are so many."""
+async def logged(path: str, count: int, words: str = "") -> list[dict[str, Any]]:
+    """The entries of an access log, when there are so many, with these words among them."""
     file = Path(path)
-    await until(lambda: file.exists() and file.read_bytes().count(b"\n") >= count, f"{count} entries in the log")
+
+    def are_there() -> bool:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return text.count("\n") >= count and words in text
+
+    await until(are_there, f"{count} entries in the log")
     return [json.loads(line) for line in file.read_bytes().splitlines()]

@@ -24,8 +24,7 @@ CHECK = {"interval": "50ms", "timeout": "30s", "unhealthy_after": 1, "healthy_af
 def balanced(test: TestCase, via: Combination, balance: Any, **options: Any) -> Stage:
     """Three targets `a`, `b` and `c`, each answering with its name."""
     service = {"prefix": "/api", "targets": ["a", "b", "c"], "balance": balance, **options}
-    # Time that passes at once would look like a loop that is late.
-    stage = Stage(test, via, {"one": service}, trusted_proxies=["127.0.0.1"], limits={"lag": "1h"})
+    stage = Stage(test, via, {"one": service}, trusted_proxies=["127.0.0.1"])
     for name in "abc":
         stage.services[name].answers(200, name.encode())
     return stage
@@ -206,7 +205,7 @@ class StandingTests(TestCase):
         return [event["event"] for event in self.events if event.get("event") in words]
 
     async def test_one_that_is_well_again_gets_its_share_bit_by_bit(self, via: Combination) -> None:
-        stage = balanced(self, via, "round-robin", health_check=CHECK)
+        stage = balanced(self, via, "round-robin", health_check=CHECK).hold_time()
         stage.services["a"].answers(503, b"a")
         await until(lambda: stage.target().standing.word == "out", stage.target())
         stage.services["a"].answers(200, b"a")
@@ -217,7 +216,7 @@ class StandingTests(TestCase):
 
     async def test_one_that_fails_more_than_the_others_is_left_out_for_a_while(self, via: Combination) -> None:
         balance = {"strategy": "round-robin", "slow_start": 0}
-        stage = balanced(self, via, balance, circuit_breaker=False, outliers={"min_attempts": 5})
+        stage = balanced(self, via, balance, circuit_breaker=False, outliers={"min_attempts": 5}).hold_time()
         stage.services["b"].answers(500, b"b")
         self.assertEqual((await asked(stage, 30))[b"b"], 10)
         stage.advance(10.0)

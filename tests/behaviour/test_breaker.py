@@ -15,7 +15,7 @@ from tests.behaviour.waiting import a_moment, until
 class BreakerTests(TestCase):
     async def _open(self, via: Combination, **breaker: object) -> Stage:
         """A service that has failed five times."""
-        stage = Stage(self, via, {"one": {"prefix": "/api", "circuit_breaker": breaker}})
+        stage = Stage(self, via, {"one": {"prefix": "/api", "circuit_breaker": breaker}}).hold_time()
         stage.one.answers(500)
         for _ in range(5):
             self.assertEqual((await stage.get("/api")).status, 500)

@@ -28,7 +28,7 @@ def chunk(data: bytes) -> bytes:
 def stage_for(test: TestCase, via: Combination, head: bytes = CHUNKED, **options: Any) -> tuple[Stage, Speaks]:
     """A gateway before a service that begins a stream."""
     top = {name: options.pop(name) for name in ("observers", "stop", "limits") if name in options}
-    stage, speaks = Stage(test, via, {"one": {"prefix": "/api", **options}}, **top), Speaks()
+    stage, speaks = Stage(test, via, {"one": {"prefix": "/api", **options}}, **top).hold_time(), Speaks()
     stage.one.does(ReadAll(), Respond(head), speaks)
     return stage, speaks
 
@@ -94,7 +94,7 @@ class EventStreamTests(TestCase):
 
     async def test_a_route_may_have_a_time_of_its_own(self, via: Combination) -> None:
         routes = [{"path": "/api", "timeouts": {"event_stream": "1h"}}]
-        stage, speaks = Stage(self, via, {"one": {"routes": routes}}), Speaks()
+        stage, speaks = Stage(self, via, {"one": {"routes": routes}}).hold_time(), Speaks()
         stage.one.does(ReadAll(), Respond(CHUNKED), speaks)
         await self._last(stage, speaks, b"data: x", 3500, 3)
 
@@ -132,7 +132,7 @@ class EventStreamTests(TestCase):
 class LongPollTests(TestCase):
     async def test_it_waits_as_long_as_its_route_lets_it(self, via: Combination) -> None:
         routes = [{"path": "/api/poll", "timeouts": {"response": "2m"}}, {"path": "/api"}]
-        stage, gate = Stage(self, via, {"one": {"routes": routes}}), Gate()
+        stage, gate = Stage(self, via, {"one": {"routes": routes}}).hold_time(), Gate()
         stage.one.does(ReadAll(), gate, Answer(200, b"news"))
         for target, late, status in (("poll", 100, 200), ("poll", 121, 504), ("other", 31, 504)):
             caller = (await stage.call()).ask("GET", f"/api/{target}")

@@ -22,6 +22,14 @@ class ConnectionFloodTests(TestCase):
         await a_moment()
         return callers
 
+    async def resting(self, stage: Stage, count: int) -> list[Caller]:
+        """So many that have asked, one after the other: who is busy makes no room."""
+        callers = []
+        for _ in range(count):
+            callers.append(await stage.call())
+            self.assertEqual((await callers[-1].get("/api")).status, 200)
+        return callers
+
     @needs("limits on connections")
     async def test_connections_that_never_speak_keep_nobody_out(self, via: Combination) -> None:
         stage = Stage(self, via, limits={"connections": 10}, trusted_proxies=["127.0.0.0/8"])
@@ -40,7 +48,7 @@ class ConnectionFloodTests(TestCase):
     @needs("limits on connections")
     async def test_nor_those_that_rest_after_an_answer(self, via: Combination) -> None:
         stage = Stage(self, via, limits={"connections": 10}, trusted_proxies=["127.0.0.0/8"])
-        await self.flood(stage, request("GET", "/api"), 40)
+        await self.resting(stage, 40)
         self.assertEqual((await stage.get("/api")).status, 200)
 
     @needs("limits on connections")
@@ -59,7 +67,7 @@ class ConnectionFloodTests(TestCase):
     @needs("limits on connections")
     async def test_a_client_has_its_share_and_no_more(self, via: Combination) -> None:
         stage = Stage(self, via, limits={"connections_per_client": 4})
-        callers = await self.flood(stage, request("GET", "/api"), 12)
+        callers = await self.resting(stage, 12)
         await until(lambda: len(stage.gateway.site.channels) == 4, stage.gateway.site.connections)
         await until(lambda: sum(caller.is_open for caller in callers) == 4, callers)
         told = stage.gateway.site.connections.describe()
@@ -90,7 +98,7 @@ class RateTests(TestCase):
     @needs("time limits of clients")
     async def test_a_body_that_drips_is_ended(self, via: Combination) -> None:
         log = self.mktemp()
-        stage = Stage(self, via, access_log={"file": log})
+        stage = Stage(self, via, access_log={"file": log}).hold_time()
         caller = (await stage.call()).ask("PUT", "/api", "Content-Length: 100000").send(b"x")
         await until(lambda: stage.one.requests and stage.one.requests[0].size, stage.one)
         for _ in range(7):
@@ -103,7 +111,7 @@ class RateTests(TestCase):
     @needs("time limits of clients")
     async def test_an_answer_that_is_taken_in_drips_is_cut_and_one_that_moves_is_not(self, via: Combination) -> None:
         log = self.mktemp()
-        stage = Stage(self, via, access_log={"file": log})
+        stage = Stage(self, via, access_log={"file": log}).hold_time()
         size = 64 * 1024 * 1024
         flood = Flood(size)
         stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size), flood)
@@ -127,7 +135,7 @@ class RateTests(TestCase):
 
     @needs("time limits of clients")
     async def test_a_rate_of_none_asks_for_a_byte(self, via: Combination) -> None:
-        stage = Stage(self, via, limits={"min_rate": 0})
+        stage = Stage(self, via, limits={"min_rate": 0}).hold_time()
         caller = (await stage.call()).ask("PUT", "/api", "Content-Length: 100000").send(b"x")
         await until(lambda: stage.one.requests and stage.one.requests[0].size, stage.one)
         for _ in range(5):

@@ -20,8 +20,9 @@ access_log: false
 services:
   one: {{prefix: /api, targets: ["http://127.0.0.1:{port}"], health_check: false, rate_limit: false}}
 """
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 LOOK_S = 1.0
+LOOKS = 10
 
 
 class Service:
@@ -56,6 +57,15 @@ class DescriptorsTests(TestCase):
         fields = Path(f"/proc/{gateway._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def rests(self, gateway: Started) -> bool:
+        """Whether it comes to rest; one that spins never does, however much it had to do before."""
+        for _ in range(LOOKS):
+            before = self.used(gateway)
+            time.sleep(LOOK_S)
+            if self.used(gateway) - before < LOOK_S / 3:
+                return True
+        return False
+
     def health(self, client: socket.socket) -> bytes:
         client.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         return client.recv(100)[:15]
@@ -66,16 +76,15 @@ class DescriptorsTests(TestCase):
             port = port_of(gateway)
             self.assertEqual(self.health(self.client(port)), b"HTTP/1.1 200 OK")
             self.limit(gateway, 20)
+            began = time.monotonic()
             busy = [self.client(port, b"GET /api HTTP/1.1\r\nHost: h\r\n\r\n") for _ in range(40)]
             self.assertTrue(gateway.says("no descriptors for new connections"), gateway.everything())
-            before = self.used(gateway)
-            time.sleep(LOOK_S)
-            self.assertLess(self.used(gateway) - before, LOOK_S / 3, "it spins")
+            self.assertTrue(self.rests(gateway), "it spins")
             waiting = self.client(port)
             for one in busy:
                 one.close()
             self.assertEqual(self.health(waiting), b"HTTP/1.1 200 OK", "it does not go on")
-            self.assertLess(gateway.everything().count("no descriptors"), 12)
+            self.assertLess(gateway.everything().count("no descriptors"), 11 + time.monotonic() - began)
             self.assertNotIn("Traceback", gateway.everything())
 
     def idle(self) -> None:

@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from apigateway.testing.parts import Garbage, Head, ReadSome
 from apigateway.testing.steps import Answer, Close, ReadAll, Reset, Respond, Stall, Step, StopReading
 from apigateway.upstream.mirroring.mirror import MOST_READ, Mirror
+from tests.behaviour.caller import MIB, held_on_the_way
 from tests.behaviour.combinations import Combination, needs, over_all_combinations
 from tests.behaviour.load import Load
 from tests.behaviour.stage import Options, Stage, logged
@@ -20,8 +21,6 @@ from tests.behaviour.steps import Flood, Gate, HoldLittle
 from tests.behaviour.waiting import a_moment, until
 
 NATIVE = Combination("channel", "native")
-
-MIB = 1024 * 1024
 
 
 def mirrored(
@@ -224,7 +223,7 @@ class TroubleTests(TestCase):
         caller = await stage.call()
         self.assertEqual((await caller.get("/api")).body, b"mine")
         self.assertEqual(await over(stage), {"sent": 1})
-        self.assertLess(flood.sent, 16 * MIB)
+        self.assertLess(flood.sent, MOST_READ + held_on_the_way())
         self.assertGreater(flood.sent, MOST_READ // 2)
         await until(lambda: not stage.services["shadow"].open_connections, "the end of its connection")
 
@@ -244,12 +243,14 @@ class TroubleTests(TestCase):
 
 
 class ShareTests(TestCase):
+    timeout = 600
+
     async def test_of_ten_thousand_requests_just_those_are_sent_again_that_the_numbers_say(self) -> None:
         stage = mirrored(self, NATIVE, {"share": "10%", "in_flight": 10_000})
         mirror_of(stage)._random = Random(7).random
         load = Load("/api")
         load.begin(lambda: stage.port, 20, keep=True)
-        await until(lambda: load.answered >= 10_000, load)
+        await load.more(10_000)
         await load.end()
         self.assertEqual(load.lost, [])
         again = Random(7)

@@ -17,7 +17,7 @@ from tests.behaviour.caller import Caller
 from tests.behaviour.combinations import Combination, over_all_combinations
 from tests.behaviour.stage import Options, Stage, problem
 from tests.behaviour.steps import Gate
-from tests.behaviour.waiting import until
+from tests.behaviour.waiting import a_moment, until
 
 NATIVE = Combination("channel", "native")
 
@@ -50,11 +50,11 @@ class BulkheadTests(TestCase):
             refused = await caller.answer()
             problem(self, refused, 503, "service-overloaded")
             self.assertTrue(1 <= int(refused.get(b"retry-after") or b"") <= 30)
-        self.assertEqual(len(stage.one.requests), 10)
+        await until(lambda: len(stage.one.requests) >= 10, stage.one)
         other = await stage.call()
         for _ in range(50):
             self.assertEqual((await other.get("/other")).status, 200)
-        self.assertEqual(len(answered(callers)), 30, "the others still wait")
+        self.assertEqual((len(answered(callers)), len(stage.one.requests)), (30, 10), "the others still wait")
 
     async def test_with_each_exchange_that_ends_there_is_a_place_again(self, via: Combination) -> None:
         stage = Stage(self, via, SLOW)
@@ -111,6 +111,8 @@ class ReloadTests(TestCase):
         await self.statuses(stage, 2, 1)
         await self.changed(stage, 1)
         await self.statuses(stage, 2, 2)
+        await until(lambda: len(stage.one.requests) >= 3, stage.one)
+        await a_moment()
         self.assertEqual(len(stage.one.requests), 3)
 
     async def test_of_all(self) -> None:
@@ -170,6 +172,7 @@ class LateTests(TestCase):
         self.assertEqual(told["since_start"]["services"]["one"]["shed"], statuses.count(503))
         loop.lag_s = 0.0
         await self.until_share(stage, lambda: shedding.share == 0.0)
+        caller = await stage.call()  # the time that has passed may have been enough to close the other
         self.assertEqual([(await caller.get("/api")).status for _ in range(20)], [200] * 20)
 
     async def until_share(self, stage: Stage, reached: Any) -> None:
@@ -197,8 +200,12 @@ class EventTests(TestCase):
             return [event for event in events if str(event.get("event")).startswith("shedding")]
 
         await until(told, "an event")
-        stage.advance(QUIET_S)
-        await until(lambda: len(told()) == 2, "the other event")
+
+        def is_over() -> bool:
+            stage.advance(QUIET_S / 4)
+            return len(told()) == 2
+
+        await until(is_over, "the other event")
         began, ended = told()
         self.assertEqual((began["event"], ended["event"]), ("shedding-began", "shedding-ended"))
         self.assertEqual((ended["service"], ended["cause"], ended["refused"]), ("one", "service-overloaded", 15))

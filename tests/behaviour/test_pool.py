@@ -98,10 +98,18 @@ class BoundTests(TestCase):
         stage = Stage(self, via, pool(connections=2))
         gate = Gate()
         stage.one.does(ReadAll(), gate, Answer())
-        callers = [(await stage.call()).ask("GET", f"/api/{number}") for number in range(5)]
-        await until(lambda: stage.target().transport.statistics()["waiting"] == 3, stage.target())
+        callers, active = [], stage.gateway.snapshot.services["one"].active
+        for number in range(1, 6):
+            callers.append((await stage.call()).ask("GET", f"/api/{number - 1}"))
+            await until(lambda: len(active) == number, active)  # noqa: B023  # called at once
+        await until(lambda: len(gate.waiting) == 2, gate)
         await a_moment()
-        self.assertEqual([request.target for request in stage.one.requests], ["/api/0", "/api/1"])
+        self.assertEqual(stage.target().transport.statistics()["waiting"], 3)
+        self.assertEqual({request.target for request in stage.one.requests}, {"/api/0", "/api/1"})
+        for number in range(3, 6):
+            gate.let_one()
+            await until(lambda: len(stage.one.requests) == number, stage.one)  # noqa: B023  # as above
+            await until(lambda: len(gate.waiting) == 2, gate)
         gate.open()
         for caller in callers:
             self.assertEqual((await caller.answer()).status, 200)
@@ -165,7 +173,7 @@ class IdleTests(TestCase):
 
     @only("native")
     async def test_half_a_minute_is_a_while(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         await stage.get("/api")
         stage.advance(29)
         await a_moment()

@@ -26,7 +26,7 @@ from tests.behaviour.caller import Caller, request
 from tests.behaviour.combinations import CHANNEL, NATIVE, TREQ, Combination
 from tests.behaviour.real import program
 from tests.behaviour.stage import Stage, problem
-from tests.behaviour.waiting import reactor, until
+from tests.behaviour.waiting import PATIENCE_S, reactor, until
 from tests.downstream.test_proxy_protocol import CLIENT, SSL, V1, V2, field, raw, v2
 from tests.starting import fetch
 
@@ -235,7 +235,7 @@ class HAProxy:
             except OSError:
                 return False
 
-        for _ in range(400):
+        for _ in range(1500):
             if await deferToThread(look):
                 return
             await deferLater(reactor, 0.02)
@@ -290,7 +290,7 @@ def talk(port: int, header: bytes, pieces: int) -> bytes:
     """Send a header and the beginning of TLS in so many pieces, ask once, and return what is answered."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = ssl._create_unverified_context().wrap_bio(incoming, outgoing)
-    connection = socket.create_connection(("127.0.0.1", port), 10)
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def step(does: Callable[[], Any], first: bytes = b"") -> Any:
@@ -324,7 +324,7 @@ def talk(port: int, header: bytes, pieces: int) -> bytes:
 
 def get(port: int, source: str, count: int, named: bool = False, tls: ssl.SSLContext | None = None) -> list[int]:
     """Ask so many times on one connection from an address of this machine; returns the statuses."""
-    where: Any = {"timeout": 10, "source_address": (source, 0)}
+    where: Any = {"timeout": PATIENCE_S, "source_address": (source, 0)}
     connection = http.client.HTTPConnection("127.0.0.1", port, **where)
     if tls is not None:
         connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls, **where)

@@ -15,7 +15,7 @@ TRUSTING = ["127.0.0.0/8"]
 
 def limited(test: TestCase, via: Combination, **limit: Any) -> Stage:
     """The usual service with a rate limit, behind a proxy that is believed."""
-    return Stage(test, via, {"one": {"prefix": "/api", "rate_limit": limit}}, trusted_proxies=TRUSTING)
+    return Stage(test, via, {"one": {"prefix": "/api", "rate_limit": limit}}, trusted_proxies=TRUSTING).hold_time()
 
 
 async def statuses(caller: Caller, count: int, target: str = "/api", *fields: str) -> list[int]:
@@ -26,7 +26,7 @@ async def statuses(caller: Caller, count: int, target: str = "/api", *fields: st
 @over_all_combinations
 class RateLimitTests(TestCase):
     async def test_by_default_a_client_may_ask_a_service_100_times_a_minute(self, via: Combination) -> None:
-        stage = Stage(self, via, {"one": {"prefix": "/api", "rate_limit": {}}})
+        stage = Stage(self, via, {"one": {"prefix": "/api", "rate_limit": {}}}).hold_time()
         caller = await stage.call()
         self.assertEqual(await statuses(caller, 100), [200] * 100)
         answer = await caller.get("/api")
@@ -86,7 +86,7 @@ class RateLimitTests(TestCase):
         self.assertEqual(await statuses(caller, 1, "/api", "X-Forwarded-For: 2001:db8::2:3:4"), [429])
 
     async def test_nobody_can_be_somebody_else_by_saying_so(self, via: Combination) -> None:
-        stage = Stage(self, via, {"one": {"prefix": "/api", "rate_limit": {"limit": 1}}})
+        stage = Stage(self, via, {"one": {"prefix": "/api", "rate_limit": {"limit": 1}}}).hold_time()
         caller = await stage.call()
         self.assertEqual(await statuses(caller, 1, "/api", "X-Forwarded-For: 198.51.100.1"), [200])
         self.assertEqual(await statuses(caller, 1, "/api", "X-Forwarded-For: 198.51.100.2"), [429])
@@ -104,21 +104,21 @@ class RateLimitTests(TestCase):
 
     async def test_each_service_counts_for_itself(self, via: Combination) -> None:
         limit = {"rate_limit": {"limit": 1}}
-        stage = Stage(self, via, {"one": {"prefix": "/one", **limit}, "two": {"prefix": "/two", **limit}})
+        stage = Stage(self, via, {"one": {"prefix": "/one", **limit}, "two": {"prefix": "/two", **limit}}).hold_time()
         caller = await stage.call()
         self.assertEqual(await statuses(caller, 2, "/one"), [200, 429])
         self.assertEqual(await statuses(caller, 2, "/two"), [200, 429])
 
     async def test_a_route_with_a_limit_of_its_own_counts_for_itself(self, via: Combination) -> None:
         routes = [{"path": "/api"}, {"path": "/api/dear", "rate_limit": {"limit": 1}}]
-        stage = Stage(self, via, {"one": {"routes": routes, "rate_limit": {"limit": 3}}})
+        stage = Stage(self, via, {"one": {"routes": routes, "rate_limit": {"limit": 3}}}).hold_time()
         caller = await stage.call()
         self.assertEqual(await statuses(caller, 2, "/api/dear"), [200, 429])
         self.assertEqual(await statuses(caller, 4), [200, 200, 200, 429])
 
     async def test_several_windows_hold_at_once(self, via: Combination) -> None:
         windows = [{"limit": 2, "window": "1s"}, {"limit": 3, "window": "1h"}]
-        stage = Stage(self, via, {"one": {"prefix": "/api", "rate_limit": windows}})
+        stage = Stage(self, via, {"one": {"prefix": "/api", "rate_limit": windows}}).hold_time()
         caller = await stage.call()
         self.assertEqual(await statuses(caller, 3), [200, 200, 429])
         stage.advance(2)

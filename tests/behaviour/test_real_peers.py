@@ -27,6 +27,7 @@ from tests.behaviour.real import (
     werkzeug_server,
 )
 from tests.behaviour.stage import Stage
+from tests.behaviour.waiting import PATIENCE_S
 
 LARGE = bytes(range(256)) * 20_000
 
@@ -62,7 +63,7 @@ class CurlTests(TestCase):
         sent, received = Path(self.mktemp()), Path(self.mktemp())
         sent.write_bytes(LARGE)
         url = f"http://127.0.0.1:{stage.port}/api"
-        await curl("--upload-file", str(sent), "--expect100-timeout", "15", "--output", str(received), url)
+        await curl("--upload-file", str(sent), "--expect100-timeout", "60", "--output", str(received), url)
         self.assertEqual(sha256(stage.one.requests[0].body).digest(), sha256(LARGE).digest())
         self.assertEqual(sha256(received.read_bytes()).digest(), sha256(LARGE).digest())
 
@@ -98,7 +99,7 @@ class LibraryClientTests(TestCase):
         stage.one.answers(200, chunks=[b"a", b"b"])
 
         def ask() -> list[tuple[int, bytes]]:
-            connection = http.client.HTTPConnection("127.0.0.1", stage.port, timeout=15)
+            connection = http.client.HTTPConnection("127.0.0.1", stage.port, timeout=PATIENCE_S)
             answers = []
             for method, body in (("GET", None), ("POST", b"order"), ("PUT", iter([b"in", b"chunks"])), ("HEAD", None)):
                 connection.request(method, "/api", body)
@@ -115,7 +116,7 @@ class LibraryClientTests(TestCase):
         stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"), Close())
 
         def ask() -> None:
-            connection = http.client.HTTPConnection("127.0.0.1", stage.port, timeout=15)
+            connection = http.client.HTTPConnection("127.0.0.1", stage.port, timeout=PATIENCE_S)
             connection.request("GET", "/api")
             with connection.getresponse() as answer, self.assertRaises(http.client.IncompleteRead):
                 answer.read()

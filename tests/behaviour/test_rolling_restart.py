@@ -24,6 +24,7 @@ from tests.starting import ROOT, Started, environment, fetch
 GATEWAY = """
 listen: ["tcp:OWN:interface=127.0.0.1"]
 stop: {accept: 1s, drain: 30s}
+limits: {lag: false}
 defaults: {rate_limit: false, health_check: false}
 services:
   quick: {prefix: /quick, targets: ["QUICK"]}
@@ -51,6 +52,8 @@ def documented() -> str:
 
 
 class RollingRestartTests(TestCase):
+    timeout = 600
+
     def setUp(self) -> None:
         self.haproxy = program("haproxy")
         self.folder = Path(self.mktemp()).absolute()
@@ -89,6 +92,7 @@ class RollingRestartTests(TestCase):
     async def begin_haproxy(self) -> None:
         here = "127.0.0.1"
         words = {
+            "timeout check 2s": "timeout check 20s",
             "bind :80": f"bind {here}:{self.ports['clients']}",
             "127.0.0.1:8001": f"{here}:{self.ports['one']}",
             "127.0.0.1:8002": f"{here}:{self.ports['two']}",

@@ -11,7 +11,6 @@ from apigateway.config.model import SplitRule
 from tests.behaviour.combinations import CHANNEL, Combination, only, over_all_combinations
 from tests.behaviour.load import Load
 from tests.behaviour.stage import Options, Stage, logged, problem
-from tests.behaviour.waiting import until
 
 NATIVE = Combination("channel", "native")
 
@@ -44,12 +43,6 @@ async def change(stage: Stage, *rules: SplitRule, **next: Any) -> None:
     routes = (replace(one.routes[0], split=rules),)
     services = (replace(one, routes=routes), replace(other, **next))
     assert await stage.gateway.change(replace(stage.configuration, services=services)) == ()
-
-
-async def until_more(load: Load, count: int) -> None:
-    """Wait until so many more are answered."""
-    least = load.answered + count
-    await until(lambda: load.answered >= least, load)
 
 
 @over_all_combinations
@@ -131,11 +124,13 @@ class CanaryTests(TestCase):
 
 
 class ShareTests(TestCase):
+    timeout = 600
+
     async def test_of_ten_thousand_requests_the_canary_gets_its_share(self) -> None:
         stage = split(self, NATIVE, [{"service": "next", "share": "10%"}])
         load = Load("/api")
         load.begin(lambda: stage.port, 20, keep=True)
-        await until(lambda: load.answered >= 10_000, load)
+        await load.more(10_000)
         await load.end()
         self.assertEqual(load.lost, [])
         # Six standard deviations on either side.
@@ -168,7 +163,7 @@ class RolloutTests(TestCase):
             load.begin(lambda stage=stage: stage.port, 2, keep=False)  # type: ignore[misc]  # as above
             for number, share in enumerate((0.01, 0.1, 0.5, 1.0, 0.5, 0.0), 1):
                 await change(stage, SplitRule("next", share=share), max_in_flight=500 + number)
-                await until_more(load, 50)
+                await load.more(50)
             await load.end()
             self.assertEqual(load.lost, [])
             self.assertTrue(stage.services["next"].requests)

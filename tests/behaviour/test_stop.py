@@ -27,7 +27,7 @@ def begin_to_stop(stage: Stage) -> list[object]:
 class StopTests(TestCase):
     @needs("connections that end with the stop")
     async def test_at_first_it_only_stops_being_ready(self, via: Combination) -> None:
-        stage = Stage(self, via, stop={"accept": "150ms", "drain": "30s"})
+        stage = Stage(self, via, stop={"accept": "10s", "drain": "30s"}).hold_time()
         kept, resting = await stage.call(), await stage.call()
         self.assertEqual((await kept.get("/health/ready")).status, 200)
         await resting.get("/api")
@@ -36,6 +36,7 @@ class StopTests(TestCase):
         self.assertEqual(json.loads((await stage.get("/")).body)["status"], "stopping")
         self.assertEqual((await stage.get("/api")).status, 200)
         self.assertEqual((done, resting.is_open), ([], True))
+        stage.advance(10)
         await until(lambda: done, "the end of the stop")
         await resting.closed()
 
@@ -144,7 +145,8 @@ class StopTests(TestCase):
 
     @needs("connections that end with the stop")
     async def test_after_30_s_the_rest_is_cut(self, via: Combination) -> None:
-        stage = Stage(self, via, {"one": {"prefix": "/api", "timeouts": {"response": "1h"}}}, stop={"accept": 0})
+        services = {"one": {"prefix": "/api", "timeouts": {"response": "1h"}}}
+        stage = Stage(self, via, services, stop={"accept": 0}).hold_time()
         gate = Gate()
         stage.one.does(ReadAll(), gate)
         running = (await stage.call()).ask("GET", "/api")

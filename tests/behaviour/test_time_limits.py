@@ -10,11 +10,11 @@ import socket
 from twisted.trial.unittest import TestCase
 
 from apigateway.testing.steps import Answer, ReadAll, Respond, StopReading
-from tests.behaviour.caller import chunked, request
+from tests.behaviour.caller import Caller, chunked, request
 from tests.behaviour.combinations import Combination, lacks, needs, over_tls_too
-from tests.behaviour.stage import Stage, logged, problem
+from tests.behaviour.stage import Options, Stage, logged, problem
 from tests.behaviour.steps import Flood, Gate, HoldLittle
-from tests.behaviour.waiting import a_moment, until, until_still
+from tests.behaviour.waiting import a_moment, reactor, until, until_still
 
 
 class Deaf:
@@ -29,6 +29,12 @@ class Deaf:
             filler = self._made(test)
             filler.setblocking(False)
             filler.connect_ex(self._listener.getsockname())
+
+    def end_waiting(self) -> None:
+        """The time of those who still try to connect is over; one whose client has left may go on for that long."""
+        for call in reactor.getDelayedCalls():
+            if getattr(call.func, "__name__", "") == "failIfNotConnected":
+                call.reset(0)
 
     def _made(self, test: TestCase) -> socket.socket:
         made = socket.socket()
@@ -45,16 +51,21 @@ class ConnectTests(TestCase):
 
     async def test_who_waits_for_it_may_go_away(self, via: Combination) -> None:
         log = self.mktemp()
-        service = {"prefix": "/api", "targets": [Deaf(self).url], "timeouts": {"connect": "150ms"}}
-        stage = Stage(self, via, {"one": service}, access_log={"file": log})
+        deaf = Deaf(self)
+        services: dict[str, Options] = {
+            "one": {"prefix": "/api", "targets": [deaf.url]},
+            "two": {"prefix": "/soon", "targets": [deaf.url], "timeouts": {"connect": "150ms"}},
+        }
+        stage = Stage(self, via, services, access_log={"file": log})
         caller = (await stage.call()).ask("GET", "/api")
         await until(lambda: stage.target().in_flight, stage.target())
         caller.connection.reset()
         self.assertEqual((await logged(log, 1))[0]["cause"], "client-gone")
-        problem(self, await stage.get("/api"), 504, "connect-timeout")
+        deaf.end_waiting()
+        problem(self, await stage.get("/soon"), 504, "connect-timeout")
 
     async def test_a_wait_in_the_line_ends_after_5_s(self, via: Combination) -> None:
-        stage = Stage(self, via, {"one": {"prefix": "/api", "pool": {"connections": 1}}})
+        stage = Stage(self, via, {"one": {"prefix": "/api", "pool": {"connections": 1}}}).hold_time()
         gate = Gate()
         stage.one.does(ReadAll(), gate, Answer())
         first = (await stage.call()).ask("GET", "/api")
@@ -73,7 +84,7 @@ class ConnectTests(TestCase):
 @over_tls_too
 class AnswerTimeTests(TestCase):
     async def test_the_head_of_an_answer_may_take_30_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         gate = Gate()
         stage.one.does(ReadAll(), gate)
         caller = (await stage.call()).ask("GET", "/api")
@@ -101,7 +112,7 @@ class AnswerTimeTests(TestCase):
 
     @needs("streamed uploads")
     async def test_the_time_counts_from_the_end_of_the_request(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         gate = Gate()
         stage.one.does(ReadAll(), gate)
         caller = (await stage.call()).ask("POST", "/api", "Transfer-Encoding: chunked")
@@ -116,7 +127,7 @@ class AnswerTimeTests(TestCase):
 
     async def test_a_body_may_pause_for_60_s(self, via: Combination) -> None:
         log = self.mktemp()
-        stage = Stage(self, via, access_log={"file": log})
+        stage = Stage(self, via, access_log={"file": log}).hold_time()
         stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"))
         caller = (await stage.call()).ask("GET", "/api")
         await caller.received(b"12345")
@@ -134,7 +145,7 @@ class AnswerTimeTests(TestCase):
         await (await stage.call()).ask("GET", "/api").broken()
 
     async def test_a_body_that_moves_may_take_for_ever(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
         caller = (await stage.call()).ask("GET", "/api")
         await caller.head()
@@ -148,7 +159,7 @@ class AnswerTimeTests(TestCase):
         self.assertTrue((await caller.answer()).is_complete)
 
     async def test_a_service_may_stop_reading_for_60_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         stage.one.greeting = (HoldLittle(),)
         stage.one.does(StopReading())
         caller = (await stage.call()).ask("PUT", "/api", body=b"x" * 30_000_000)
@@ -165,7 +176,7 @@ class AnswerTimeTests(TestCase):
 class ClientTimeTests(TestCase):
     @needs("time limits of clients")
     async def test_the_head_of_a_request_may_take_10_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         caller = (await stage.call()).send(b"GET /api HTTP/1.1\r\n")
         await a_moment()
         stage.advance(9)
@@ -178,7 +189,7 @@ class ClientTimeTests(TestCase):
 
     @needs("time limits of clients")
     async def test_the_second_head_has_its_own_10_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         caller = await stage.call()
         await caller.get("/api")
         stage.advance(30)
@@ -199,7 +210,7 @@ class ClientTimeTests(TestCase):
 
     @needs("time limits of clients")
     async def test_a_connection_may_rest_between_requests_for_75_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         caller = await stage.call()
         await caller.get("/api")
         stage.advance(74)
@@ -214,7 +225,7 @@ class ClientTimeTests(TestCase):
 
     @needs("time limits of clients")
     async def test_the_body_of_a_request_may_pause_for_60_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         caller = (await stage.call()).ask("PUT", "/api", "Content-Length: 100000").send(b"123")
         await until(lambda: stage.one.requests and stage.one.requests[0].size == 3, stage.one)
         for number in range(1, 4):
@@ -231,7 +242,7 @@ class ClientTimeTests(TestCase):
 
     @needs("time limits of clients")
     async def test_a_client_may_stop_reading_for_60_s(self, via: Combination) -> None:
-        stage = Stage(self, via)
+        stage = Stage(self, via).hold_time()
         size = 64 * 1024 * 1024
         flood = Flood(size)
         stage.one.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size), flood)
@@ -250,15 +261,27 @@ class ClientTimeTests(TestCase):
 
     @needs("time limits of clients")
     async def test_the_limits_are_configurable(self, via: Combination) -> None:
-        limits = {"head_timeout": "100ms", "keep_alive": "100ms", "body_timeout": "100ms"}
-        stage = Stage(self, via, limits=limits)
+        limits = {"head_timeout": "2s", "keep_alive": "3s", "body_timeout": "4s"}
+        stage = Stage(self, via, limits=limits).hold_time()
+        body = (await stage.call()).ask("PUT", "/api", "Content-Length: 10")
+        await until(lambda: stage.one.requests, stage.one)
         head = (await stage.call()).send(b"GET")
-        problem(self, await head.answer(), 408, "request-timeout")
         rest = await stage.call()
         await rest.get("/api")
-        await rest.closed()
-        body = (await stage.call()).ask("PUT", "/api", "Content-Length: 10")
+        await self.ends(stage, 2, head, rest, body)
+        problem(self, await head.answer(), 408, "request-timeout")
+        await self.ends(stage, 1, rest, body)
+        await self.ends(stage, 1, body)
         problem(self, await body.answer(), 408, "request-timeout")
+
+    async def ends(self, stage: Stage, seconds: float, now: Caller, *later: Caller) -> None:
+        """With the last of so many seconds one connection ends, and the others do not."""
+        stage.advance(seconds - 0.1)
+        await a_moment()
+        self.assertTrue(now.is_open)
+        stage.advance(0.1)
+        await now.closed()
+        self.assertTrue(all(one.is_open for one in later))
 
     @needs("time limits of clients")
     async def test_a_refused_client_that_goes_on_sending_is_cut(self, via: Combination) -> None:

@@ -22,7 +22,7 @@ from tests.behaviour.real import curl, in_thread, program, run
 from tests.behaviour.stage import ENDPOINT, Stage
 from tests.behaviour.steps import Gate
 from tests.behaviour.test_reload import Running
-from tests.behaviour.waiting import until
+from tests.behaviour.waiting import PATIENCE_S, until
 from tests.sockets.secure import trusting
 
 NATIVELY = Combination(CHANNEL, NATIVE)
@@ -64,7 +64,7 @@ class Secure:
 
     async def refused(self, *arguments: str) -> int:
         """The exit status of a curl that fails."""
-        _, _, code = await run("curl", "--silent", "--max-time", "10", "--cacert", self.ca, *arguments)
+        _, _, code = await run("curl", "--silent", "--max-time", "60", "--cacert", self.ca, *arguments)
         return code
 
     def told(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class LibraryTests(TestCase):
         def run_it() -> bytes:
             got = b""
             with (
-                socket.create_connection(("127.0.0.1", secure.port), 10) as raw,
+                socket.create_connection(("127.0.0.1", secure.port), PATIENCE_S) as raw,
                 context.wrap_socket(raw, server_hostname="localhost") as tls,
             ):
                 for piece in sent:
@@ -202,7 +202,7 @@ class LibraryTests(TestCase):
             done = 0
             for _ in range(60):
                 with (
-                    socket.create_connection(("127.0.0.1", secure.port), 10) as raw,
+                    socket.create_connection(("127.0.0.1", secure.port), PATIENCE_S) as raw,
                     context.wrap_socket(raw),
                 ):
                     done += 1
@@ -310,7 +310,7 @@ class ReloadTests(TestCase):
         def look() -> int:
             context = trusting(self.authority)
             with (
-                socket.create_connection(("127.0.0.1", self.running.port), 10) as raw,
+                socket.create_connection(("127.0.0.1", self.running.port), PATIENCE_S) as raw,
                 context.wrap_socket(raw, server_hostname="localhost") as tls,
             ):
                 return int((tls.getpeercert() or {})["serialNumber"], 16)  # type: ignore[arg-type]  # a text

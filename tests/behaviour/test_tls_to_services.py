@@ -12,7 +12,7 @@ from apigateway.lifecycle import watch
 from apigateway.testing.certificates import Authority, self_signed
 from apigateway.testing.scripted_service import ScriptedService
 from apigateway.testing.steps import Answer, Close, ReadAgain, ReadAll, Reset, Respond, Stall, StopReading
-from tests.behaviour.caller import request
+from tests.behaviour.caller import MIB, held_on_the_way, request
 from tests.behaviour.combinations import Combination, needs, only, over_all_combinations
 from tests.behaviour.secured import TLS_1_2, TLS_1_3, EndWithoutAWord, Recognise, SecureServices, told
 from tests.behaviour.stage import Stage, problem
@@ -319,13 +319,14 @@ class StreamTests(Secured):
     async def test_an_answer_waits_for_a_slow_client(self, via: Combination) -> None:
         service, url = self.secure.service()
         stage = self.before(via, url)
-        size = 64 * 1024 * 1024
+        held = held_on_the_way() + 4 * MIB
+        size = max(64 * MIB, held + 16 * MIB)
         flood = Flood(size)
         service.does(ReadAll(), Respond(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size), flood)
         sink = await stage.sink()
         sink.transport.write(request("GET", "/api"))
         await until(lambda: flood.sent)
-        self.assertLess(await until_still(lambda: flood.sent), 16 * 1024 * 1024)
+        self.assertLess(await until_still(lambda: flood.sent), held)
         sink.transport.resumeProducing()
         await until(lambda: sink.size >= size)
 

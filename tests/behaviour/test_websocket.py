@@ -24,7 +24,7 @@ from tests.behaviour.combinations import CHANNEL, NATIVE, Combination
 from tests.behaviour.stage import ENDPOINT, Stage
 from tests.behaviour.steps import Gate
 from tests.behaviour.upgraded import SOCKET_OPEN, SOCKET_WISH, Speaks, behind_head, hears
-from tests.behaviour.waiting import a_moment, until
+from tests.behaviour.waiting import PATIENCE_S, a_moment, until
 
 VIA = Combination(CHANNEL, NATIVE)
 
@@ -38,7 +38,7 @@ class Echoing:
         self.opened: list[ServerConnection] = []
         self.ended: list[CloseFrame | None] = []
         self._does = does or self._echo
-        server = serve(self._serve, "127.0.0.1", 0, max_size=None, close_timeout=5, **how)
+        server = serve(self._serve, "127.0.0.1", 0, max_size=None, close_timeout=PATIENCE_S, **how)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
 
@@ -77,7 +77,9 @@ class SocketCase(TestCase):
     async def client(self, stage: Stage, **how: Any) -> ClientConnection:
         """A client whose socket is open."""
         uri = f"ws://127.0.0.1:{stage.port}/api/socket"
-        opened: ClientConnection = await deferToThread(lambda: connect(uri, max_size=None, close_timeout=5, **how))
+        opened: ClientConnection = await deferToThread(
+            lambda: connect(uri, max_size=None, open_timeout=PATIENCE_S, close_timeout=PATIENCE_S, **how)
+        )
         self.addCleanup(deferToThread, opened.close)
         return opened
 
@@ -90,7 +92,7 @@ class SocketCase(TestCase):
 
         def ask() -> Any:
             client.send(message)
-            return client.recv(timeout=20)
+            return client.recv(timeout=PATIENCE_S)
 
         return await deferToThread(ask)
 
@@ -100,7 +102,7 @@ class SocketCase(TestCase):
         def wait() -> ConnectionClosed:
             try:
                 while True:
-                    client.recv(timeout=20)
+                    client.recv(timeout=PATIENCE_S)
             except ConnectionClosed as error:
                 return error
 
@@ -156,7 +158,7 @@ class MessageTests(SocketCase):
         # Its thread may come to know of the socket a little later than the client.
         await until(lambda: service.opened, service)
         for end in (client, service.opened[0]):
-            self.assertTrue(await deferToThread(end.ping("are you there").wait, 20))
+            self.assertTrue(await deferToThread(end.ping("are you there").wait, PATIENCE_S))
 
     async def test_a_reader_that_stops_holds_the_other_back(self) -> None:
         def flood(connection: ServerConnection) -> None:
@@ -173,7 +175,7 @@ class MessageTests(SocketCase):
             before = told.bytes_out
             await a_moment()
         self.assertLess(told.bytes_out, 60_000_000)
-        sizes = await deferToThread(lambda: [len(client.recv(timeout=20)) for _ in range(400)])
+        sizes = await deferToThread(lambda: [len(client.recv(timeout=PATIENCE_S)) for _ in range(400)])
         self.assertEqual(sum(sizes), sum(len(str(number)) + 200_000 for number in range(400)))
 
     async def test_it_is_the_same_behind_tls(self) -> None:
@@ -184,7 +186,7 @@ class MessageTests(SocketCase):
         stage = self.stage(Echoing(self), listen=[{"endpoint": ENDPOINT, "tls": tls}])
         context = ssl.create_default_context(cadata=authority.pem.decode())
         uri = f"wss://localhost:{stage.port}/api"
-        opened = await deferToThread(lambda: connect(uri, ssl=context, max_size=None))
+        opened = await deferToThread(lambda: connect(uri, ssl=context, max_size=None, open_timeout=PATIENCE_S))
         self.addCleanup(deferToThread, opened.close)
         for message in ("hello", b"x" * 3_000_000):
             self.assertEqual(await self.echo(opened, message), message)
@@ -351,14 +353,14 @@ class EndTests(SocketCase):
 
     async def test_one_that_is_idle_for_too_long_is_told_to_go(self) -> None:
         service, observer = Echoing(self), RecordingObserver()
-        stage = self.stage(service, observers=[observer], upgrades={"idle": "10s"})
+        stage = self.stage(service, observers=[observer], upgrades={"idle": "10s"}).hold_time()
         client = await self.client(stage, ping_interval=None)
         for _ in range(5):
             await self.echo(client, "x")
             await a_moment()
             stage.advance(8)
             await a_moment()
-        stage.advance(3)
+        stage.advance(11)
         error = await self.end_of(client)
         self.assertEqual(error.rcvd, CloseFrame(1001, ""))
         await until(lambda: service.ended == [CloseFrame(1001, "")], service)
@@ -367,17 +369,17 @@ class EndTests(SocketCase):
 
     async def test_pings_keep_it_alive(self) -> None:
         service = Echoing(self)
-        stage = self.stage(service, upgrades={"idle": "10s"})
+        stage = self.stage(service, upgrades={"idle": "10s"}).hold_time()
         client = await self.client(stage, ping_interval=None)
         for _ in range(5):
-            await deferToThread(client.ping().wait, 20)
+            await deferToThread(client.ping().wait, PATIENCE_S)
             await a_moment()
             stage.advance(8)
             await a_moment()
         self.assertEqual(await self.echo(client, "x"), "x")
 
     async def test_one_that_does_not_answer_is_cut_after_a_while(self) -> None:
-        stage = self.stage(upgrades={"idle": "10s"})
+        stage = self.stage(upgrades={"idle": "10s"}).hold_time()
         speaks = Speaks()
         stage.one.does(Respond(SOCKET_OPEN), speaks)
         caller = (await stage.call()).ask("GET", "/api", *SOCKET_WISH)

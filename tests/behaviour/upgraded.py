@@ -35,7 +35,7 @@ class Speaks:
     """A step: from now on the service takes what comes for bytes, and keeps them in `received`."""
 
     def __init__(self) -> None:
-        self.received = b""
+        self._pieces: list[bytes] = []
         self.connection: ScriptedConnection | None = None
 
     def __repr__(self) -> str:
@@ -47,8 +47,14 @@ class Speaks:
         connection.dataReceived = self._take  # type: ignore[method-assign]  # as a protocol that was swapped
         return False
 
+    @property
+    def received(self) -> bytes:
+        """All that came so far."""
+        self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
     def _take(self, data: bytes) -> None:
-        self.received += data
+        self._pieces.append(data)
 
     def write(self, data: bytes) -> None:
         """Send bytes."""

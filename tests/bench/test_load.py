@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.load import beside, fill
+from bench.load import beside, fill, open_loop
 from bench.load.answers import Asked
 from bench.load.drain import Draining
 from bench.load.open_loop import OpenLoop
@@ -31,6 +31,12 @@ class PercentileTests(SynchronousTestCase):
 
 class OpenLoopTests(SynchronousTestCase):
     def loop(self, serve: Serve, connections: int = 2) -> OpenLoop:
+        """A load that waits for all its answers."""
+        self.patch(open_loop, "GRACE_S", 60.0)
+        return self.hasty(serve, connections)
+
+    def hasty(self, serve: Serve, connections: int = 2) -> OpenLoop:
+        """A load that does not wait long for those that don't come."""
         return OpenLoop(listening(self, serve), 100.0, connections, "/", b"done")
 
     def test_every_request_that_was_due_is_sent_and_answered(self) -> None:
@@ -49,13 +55,13 @@ class OpenLoopTests(SynchronousTestCase):
         self.assertEqual(self.loop(answering(b"HTTP/1.1 503 No\r\n\r\ndone")).go(0.1).bad, 10)
 
     def test_what_is_never_answered_is_late_and_keeps_its_place_among_the_latencies(self) -> None:
-        answers = self.loop(silent).go(0.1)
+        answers = self.hasty(silent).go(0.1)
         self.assertEqual((answers.whole, answers.late), (0, 10))
         # All had to wait until the end, those too for which no connection was free.
         self.assertGreater(answers.p50_us, 0)
 
     def test_a_lost_connection_fails_what_was_asked_on_it(self) -> None:
-        answers = self.loop(closing).go(0.1)
+        answers = self.hasty(closing).go(0.1)
         self.assertEqual((answers.bad, answers.late), (2, 8))
 
 

@@ -97,7 +97,11 @@ class SocketTests(SynchronousTestCase):
             await echoes.run(time.monotonic() + seconds)
             return echoes
 
-        return asyncio.run(talk())
+        for _ in range(20):
+            echoes = asyncio.run(talk())
+            if echoes._numbers:  # else the machine was busy for all of the time, and nothing was said
+                break
+        return echoes
 
     def test_it_is_whole_when_all_came_back_and_nothing_comes_after_the_end(self) -> None:
         def answers(came: tuple[int, bytes]) -> bytes:

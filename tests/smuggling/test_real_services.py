@@ -24,7 +24,7 @@ def forwarded() -> list[tuple[str, bytes, int]]:
 
 
 class RealTests(TestCase):
-    timeout = 120
+    timeout = 600
 
     async def attack(self, ground: RealGround, step: int) -> None:
         random, count = Random(8), 0
@@ -61,7 +61,6 @@ class StaleTests(TestCase):
         stage.one.connections[0].transport.getHandle().send(POISON)
         channel = next(iter(stage.gateway.site.channels))
         channel.dataReceived(b"GET /api HTTP/1.1\r\nHost: h\r\n\r\n")
-        caller._methods.append("GET")
         self.assertEqual((await caller.answer()).body, b"honest")
         self.assertEqual(len(stage.one.connections), 2)
 
@@ -76,6 +75,5 @@ class StaleTests(TestCase):
         await caller.ask("POST", "/api", body=b"GET /api/hidden HTTP/1.1\r\n\r\n").answer()
         stage.one.connections[0].transport.getHandle().send(POISON)
         next(iter(stage.gateway.site.channels)).dataReceived(b"POST /api HTTP/1.1\r\nHost: h\r\n\r\n")
-        caller._methods.append("POST")
         self.assertEqual((await caller.answer()).body, b"honest")
         self.assertEqual(len(stage.one.connections), 2)

@@ -87,9 +87,9 @@ class BoundTests(SynchronousTestCase):
 
     def test_a_process_raises_its_own_limit(self) -> None:
         code = (
-            "import resource as r; _, hard = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (256, hard));"
+            "import resource as r; _, hard = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (100, hard));"
             "from apigateway.sockets.descriptors import bounded_connections as b;"
-            "print(b(400, 100), r.getrlimit(r.RLIMIT_NOFILE)[0])"
+            "print(b(60, 20), r.getrlimit(r.RLIMIT_NOFILE)[0])"
         )
         done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=True)
-        self.assertEqual(done.stdout.split(), [b"400", b"564"])
+        self.assertEqual(done.stdout.split(), [b"60", b"144"])

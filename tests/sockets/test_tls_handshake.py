@@ -188,7 +188,7 @@ class OverSocketsTests(Secured):
         self.secure._build = lambda: servers.append(Peer()) or servers[-1]  # type: ignore[func-returns-value]
         clients = [Peer() for _ in range(100)]
         for client in clients:
-            self.sockets.connect("127.0.0.1", self.port, Wanting(client), 5, self.tls)
+            self.sockets.connect("127.0.0.1", self.port, Wanting(client), 60, self.tls)
         for client in clients:
             await client.made
         await until(lambda: len(servers) == len(clients), "all servers")

@@ -8,6 +8,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from apigateway.testing import ports
 from apigateway.testing.ports import free_port
 from tests.starting import environment
 
@@ -16,6 +17,16 @@ ASKS = f"from apigateway.testing.ports import free_port; print(*(free_port() for
 
 
 class FreePortTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        held: list[socket.socket] = []
+        self.patch(ports, "_held", held)
+        # Others may need the descriptors.
+        self.addCleanup(self.release, held)
+
+    def release(self, held: list[socket.socket]) -> None:
+        for one in held:
+            one.close()
+
     def test_none_is_given_twice_here_or_in_another_process(self) -> None:
         mine = {free_port() for _ in range(MANY)}
         asked = subprocess.run([sys.executable, "-c", ASKS], capture_output=True, check=True, env=environment())
