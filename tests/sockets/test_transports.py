@@ -36,10 +36,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from apigateway.sockets.transports import BACKLOG, READ_SIZE, SMALL, EagerClient, EagerServer, Sockets
+from apigateway.sockets.transports import BACKLOG, READ_SIZE, SHORT_READ_SIZE, SMALL, EagerClient, EagerServer, Sockets
 from apigateway.testing.certificates import self_signed
 from apigateway.upstream.native.unread import has_unread
-from tests.behaviour.waiting import until
+from tests.behaviour.waiting import a_moment, until
 from tests.circles import circles
 
 reactor: Any = the_reactor
@@ -289,17 +289,25 @@ class EagerTests(Connected):
         await client.lost
         self.assertEqual(client.received, b"said before")
 
-    async def test_a_little_takes_no_block_for_the_most_that_could_have_come(self) -> None:
+    async def test_no_block_is_taken_for_the_most_that_could_have_come(self) -> None:
         server, client = await self.pair()
+        for size in (10, SHORT_READ_SIZE, 3 * SHORT_READ_SIZE, 10):
+            self.assertLess(await self.block_for(server, client, size), READ_SIZE // 4)
+
+    async def block_for(self, server: Peer, client: Peer, size: int) -> int:
+        """The most memory that one read of so many bytes takes."""
         server.transport.pauseProducing()
-        client.transport.write(b"a little")
+        server.received = b""
+        client.transport.write(b"x" * size)
         await until(lambda: has_unread(server.transport), "what was sent")
+        await a_moment()
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         server.transport.doRead()
         _, most = tracemalloc.get_traced_memory()
-        self.assertEqual(server.received, b"a little")
-        self.assertLess(most, READ_SIZE // 4)
+        tracemalloc.stop()
+        self.assertEqual(len(server.received), size)
+        return most
 
     async def test_what_comes_at_once_is_read_in_pieces(self) -> None:
         class Measuring(Peer):
