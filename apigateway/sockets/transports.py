@@ -149,7 +149,7 @@ def _read_much(self: Any) -> bytes:
     if self.full_reads:
         data: bytes = self.socket.recv(self.read_size)
         return data
-    return bytes(_VIEW[: self.socket.recv_into(_BUFFER)])
+    return bytes(_VIEW[: self.socket.recv_into(_BUFFER, self.read_size)])
 
 
 def _last_words(self: Any) -> Any:

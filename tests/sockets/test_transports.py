@@ -309,6 +309,16 @@ class EagerTests(Connected):
         self.assertEqual(len(server.received), size)
         return most
 
+    async def test_who_reads_may_ask_for_smaller_pieces(self) -> None:
+        server, client = await self.pair()
+        await self.block_for(server, client, SHORT_READ_SIZE)
+        server.transport.read_size = 1000
+        server.received = b""
+        client.transport.write(b"x" * 3000)
+        await until(lambda: has_unread(server.transport), "what was sent")
+        server.transport.doRead()
+        self.assertEqual(len(server.received), 1000)
+
     async def test_what_comes_at_once_is_read_in_pieces(self) -> None:
         class Measuring(Peer):
             largest = 0
