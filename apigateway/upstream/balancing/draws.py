@@ -22,14 +22,13 @@ class Draws:
     turn, is drawn again: so shares stay as the weights say, and nothing is paid for a hundred targets that are well.
     """
 
-    __slots__ = ("pair", "single", "_group", "_random", "_by_weight")
+    __slots__ = ("pair", "single", "_group", "_random")
 
-    def __init__(self, group: Group, random: Draw, by_weight: bool = True) -> None:
-        self.pair = pairs(group.targets, random, by_weight)
+    def __init__(self, group: Group, random: Draw) -> None:
+        self.pair = pairs(group.targets, random)
         self.single = singles(group.targets, random)
         self._group = group
         self._random = random
-        self._by_weight = by_weight
 
     def one(self, target: Target, now: float, tried: Collection[Target] = ()) -> Target | None:
         """One target by weight that may be tried; None where there is none. `target` has been drawn."""
@@ -75,5 +74,4 @@ class Draws:
         return one
 
     def _drawn(self, among: list[Target], now: float) -> Target:
-        weights = [(one.weight if self._by_weight else 1) * one.standing.share(now) for one in among]
-        return drawn(among, weights, self._random)
+        return drawn(among, self._group.shares(among, now), self._random)

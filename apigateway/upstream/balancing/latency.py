@@ -20,16 +20,19 @@ UNKNOWN_S = 1.0
 
 
 def cost(target: Target, weight: float, now: float) -> float:
-    """What one more attempt at a target costs: how long it takes, times all who then wait for it, for its weight."""
+    """What one more attempt at a target costs: how long it takes, times itself and those in flight, for its weight.
+
+    While nothing is in flight weights do not count here: they have when the two were drawn.
+    """
     seconds = target.latency.now(now) if target.latency is not None else 0.0
     if not seconds and target.in_flight:
         seconds = UNKNOWN_S
-    return seconds * (target.in_flight + 1) / weight
+    return seconds * (target.in_flight / weight + 1)
 
 
 @implementer(IBalancer)
 class LatencyAware:
-    """Two targets are drawn, each as likely as another; the one that costs less is picked.
+    """Two targets are drawn by weight; the one that costs less is picked.
 
     A target that has not answered yet, or not since it came back, is tried first, with one attempt. `random` returns
     from [0, 1).
@@ -39,7 +42,7 @@ class LatencyAware:
 
     def __init__(self, group: Group, random: Draw) -> None:
         self._group = group
-        self._draws = Draws(group, random, by_weight=False)
+        self._draws = Draws(group, random)
         self._pair = self._draws.pair
 
     def __repr__(self) -> str:

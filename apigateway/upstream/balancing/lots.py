@@ -28,10 +28,10 @@ def singles(targets: Sequence[Target], random: Draw) -> Callable[[], Target]:
     return lambda: targets[_at(sums, random)]
 
 
-def pairs(targets: Sequence[Target], random: Draw, by_weight: bool = True) -> Callable[[], Pair]:
+def pairs(targets: Sequence[Target], random: Draw) -> Callable[[], Pair]:
     """What draws two of the same targets, at least two, again and again."""
     weights = [target.weight for target in targets]
-    if not by_weight or len(set(weights)) == 1:
+    if len(set(weights)) == 1:
         return _even_pairs(targets, random)
     sums = list(accumulate(weights))
     return lambda: _pair(targets, sums, random)

@@ -48,7 +48,7 @@ class LatencyTests(SynchronousTestCase):
         self.learn(self.b, 0.05)
         self.a.in_flight = 4
         self.assertEqual(cost(self.a, 1, 0.0), cost(self.b, 1, 0.0))
-        self.assertEqual(cost(self.a, 5, 0.0), cost(self.a, 1, 0.0) / 5)
+        self.assertEqual(cost(self.a, 2, 0.0), 0.01 * (4 / 2 + 1))
 
     def test_one_that_has_not_answered_yet_is_tried_first_but_only_once(self) -> None:
         self.learn(self.a, 0.01)
@@ -87,4 +87,4 @@ class LatencyTests(SynchronousTestCase):
         targets = targets_of(weights, 10.0)
         got = keep_busy(LatencyAware(Group(targets), Random(seed).random), targets, 60, 3000, seed)
         for target in targets:
-            self.assertLess(abs(got[target.url] / 3000 - target.weight / sum(weights)), 0.07)
+            self.assertLess(abs(got[target.url] / 3000 - target.weight / sum(weights)), 0.05)
