@@ -39,8 +39,8 @@ class Clients:
         began = self._sent(ask)
         sending = asyncio.ensure_future(_send(writer, ask))
         answer = await read_answer(reader, ask.method, ask.nonce, pause_s)
-        if not sending.done():
-            # Who is answered early need not send the rest.
+        if not sending.done() or ask.fault == "early":
+            # Who is answered early need not send the rest; and the gateway closes if it has not read all of it by then.
             answer.fields["connection"] = "close"
             sending.cancel()
         with suppress(asyncio.CancelledError, OSError):
