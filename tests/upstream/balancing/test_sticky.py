@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -144,6 +144,7 @@ class StickyTests(SynchronousTestCase):
             value[at:at] = data.draw(st.binary(min_size=1, max_size=3))
         if data.draw(st.booleans()):
             del value[data.draw(st.integers(0, len(value) - 1)) :]
+        assume(value != value_of(self.b))  # what was added at the end may be what is cut off
         self.assertIsNone(SIGNER.read(bytes(value)))
 
     @settings(deadline=None)
